@@ -1,0 +1,63 @@
+"""What can go wrong between us and Kafka.
+
+    LamstreamError
+    +-- TopicsError
+        +-- ConfigurationError     a setting is missing or wrong: the operator must change it
+        +-- TopicMismatch          a topic is missing or differs from the table
+        +-- StreamStopped          the stream stopped itself rather than go on wrongly
+            +-- NotCompleted       an agent let go of a batch without completing it
+            +-- BreakerOpen        too many invalid records in a row, or too large a share
+            +-- SchemaMissing      the schema of a record did not turn up
+            +-- CommitFailed       a span could not be committed
+            +-- RestoreFailed      state could not be rebuilt from its changelog
+            +-- OutputTooLarge     an output record exceeds its topic's limit
+            +-- PartitionsLost     the group gave our partitions away without asking
+"""
+
+from __future__ import annotations
+
+from schemas.errors import LamstreamError
+
+
+class TopicsError(LamstreamError):
+    """Anything that goes wrong between us and Kafka."""
+
+
+class ConfigurationError(TopicsError):
+    """A setting is missing or wrong; nothing was started."""
+
+
+class TopicMismatch(TopicsError):
+    """A topic is missing or differs from the table; nothing was changed."""
+
+
+class StreamStopped(TopicsError):
+    """The worker must stop: the open span is aborted and will be replayed from its start."""
+
+
+class NotCompleted(StreamStopped):
+    """An agent raised, was cancelled, skipped a batch, or took too long: the batch did not take effect."""
+
+
+class BreakerOpen(StreamStopped):
+    """Diverting so many records would empty the topic into its dead letters."""
+
+
+class SchemaMissing(StreamStopped):
+    """Records wait whose writer's schema is not known."""
+
+
+class CommitFailed(StreamStopped):
+    """State, outputs and offsets of the span did not commit; none of them is visible."""
+
+
+class RestoreFailed(StreamStopped):
+    """The state of a partition could not be rebuilt."""
+
+
+class OutputTooLarge(StreamStopped):
+    """A record to send exceeds its topic's size limit."""
+
+
+class PartitionsLost(StreamStopped):
+    """The group reassigned our partitions while we were away."""

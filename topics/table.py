@@ -1,0 +1,130 @@
+"""Every topic in one table: key, kind of record, how long it is kept, and which topics one agent reads together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from types import MappingProxyType
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+DEAD_LETTER_SUFFIX = ".dlq"
+SCHEMAS_TOPIC = "lamstream-schemas"
+MAX_RECORD_BYTES = 1_048_576
+
+
+@dataclass(frozen=True)
+class CloudEvents:
+    """Which fields of a record tell its CloudEvents headers (Kafka binding, version 1.0)."""
+
+    type: str
+    id_field: str
+    time_field: str
+    source_field: str
+
+
+@dataclass(frozen=True)
+class TopicSpec:
+    """One topic.
+
+    `record` names the Avro record type of the values, `key` the field that is the record key, None where keys and
+    values are our own bytes. `retention_ms` None with `compact` keeps the newest record of each key.
+    """
+
+    name: str
+    doc: str
+    record: str | None = None
+    key: str | None = None
+    compact: bool = False
+    retention_ms: int | None = None
+    input: bool = False
+    partitions: int | None = None
+    max_bytes: int = MAX_RECORD_BYTES
+    urgent: bool = False
+    cloud_events: CloudEvents | None = None
+    small_segments: bool = False
+
+    @property
+    def dead_letters(self) -> str:
+        """Name of the topic that takes what could not be read from this one."""
+        return self.name + DEAD_LETTER_SUFFIX
+
+    def config(self) -> dict[str, str]:
+        """The topic's configuration on the broker."""
+        config = {
+            "cleanup.policy": "compact" if self.compact else "delete",
+            "compression.type": "zstd",
+            "max.message.bytes": str(self.max_bytes),
+        }
+        if self.retention_ms is not None:
+            config["retention.ms"] = str(self.retention_ms)
+        if self.input:
+            config["message.timestamp.type"] = "LogAppendTime"
+        if self.small_segments:
+            config |= {
+                "segment.bytes": str(64 * 1_048_576),
+                "segment.ms": str(10 * 60_000),
+                "min.cleanable.dirty.ratio": "0.1",
+                "max.compaction.lag.ms": str(HOUR_MS),
+            }
+        return config
+
+
+@dataclass(frozen=True)
+class Group:
+    """The topics that one agent reads: they share a key, and so their partitions."""
+
+    name: str
+    topics: tuple[str, ...]
+    states: tuple[str, ...]
+
+
+def changelog_name(state: str) -> str:
+    """The topic that keeps a state's rows."""
+    return f"lamstream-{state}-changelog"
+
+
+_WRITTEN = (
+    TopicSpec(
+        "session-event",
+        "What visitors do, as producers publish it.",
+        record="session-event",
+        key="session_id",
+        retention_ms=7 * DAY_MS,
+        input=True,
+    ),
+    TopicSpec(
+        "intervention",
+        "What we ask a page to do for one live session.",
+        record="intervention",
+        key="session_id",
+        retention_ms=7 * DAY_MS,
+        urgent=True,
+        cloud_events=CloudEvents("lamstream.intervention.v1", "intervention_id", "decided_at", "site_id"),
+    ),
+    TopicSpec(
+        "site-delta",
+        "What a partition of a live worker adds to the sums of a site.",
+        record="site-delta",
+        key="site_id",
+        retention_ms=7 * DAY_MS,
+    ),
+    TopicSpec(SCHEMAS_TOPIC, "Writers' schemas by fingerprint.", compact=True, partitions=1),
+)
+
+GROUPS = MappingProxyType({group.name: group for group in (Group("live", ("session-event",), ("session",)),)})
+
+
+def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
+    for spec in written:
+        yield spec
+        if spec.input:
+            yield TopicSpec(
+                spec.dead_letters, f"What could not be read from {spec.name}.", key=spec.key, retention_ms=30 * DAY_MS
+            )
+    for group in GROUPS.values():
+        for state in group.states:
+            yield TopicSpec(changelog_name(state), f"Rows of the state {state}.", compact=True, small_segments=True)
+
+
+TOPICS = MappingProxyType({spec.name: spec for spec in _derived(_WRITTEN)})
