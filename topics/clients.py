@@ -1,0 +1,92 @@
+"""Kafka clients, configured one way: by the settings, with the security properties passed through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import Consumer, Producer
+from confluent_kafka.admin import AdminClient
+
+from topics.settings import Settings, client_properties
+
+PARTITIONER = "murmur2_random"
+"""Where Java and aiokafka producers put the same key; librdkafka's own default differs."""
+
+FETCH_BYTES = 8 * 1_048_576
+PREFETCH_KIBIBYTES = 64 * 1024
+PRODUCER_QUEUE_RECORDS = 1_000_000
+PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
+
+
+def admin_client(settings: Settings) -> AdminClient:
+    """A client for topics, offsets and groups."""
+    return AdminClient(_common(settings))
+
+
+def group_consumer(settings: Settings, group: str) -> Consumer:
+    """A worker's consumer: static member of its group, nothing committed or reset behind our back."""
+    return Consumer(
+        _common(settings)
+        | {
+            "group.id": group,
+            "group.instance.id": settings.identity,
+            "partition.assignment.strategy": "range",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "session.timeout.ms": _ms(settings.session_timeout_s),
+            "heartbeat.interval.ms": _ms(min(3.0, settings.session_timeout_s / 3)),
+            "max.poll.interval.ms": _ms(max(settings.poll_limit_s, settings.session_timeout_s)),
+            "fetch.message.max.bytes": FETCH_BYTES,
+            "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+
+
+def reader(settings: Settings, *, committed_only: bool = True) -> Consumer:
+    """A consumer that belongs to no group: for changelogs, global state, and people who look."""
+    return Consumer(
+        _common(settings)
+        | {
+            "group.id": f"{settings.prefix}lamstream-reader",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "isolation.level": "read_committed" if committed_only else "read_uncommitted",
+            "enable.partition.eof": True,
+            "fetch.message.max.bytes": FETCH_BYTES,
+            "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
+            "fetch.wait.max.ms": 50,
+        }
+    )
+
+
+def producer(settings: Settings, *, transactional_id: str | None = None) -> Producer:
+    """A producer that places keys where every other client does; idempotent, transactional where an id is given."""
+    config = _common(settings) | {
+        "partitioner": PARTITIONER,
+        "enable.idempotence": True,
+        "compression.type": "zstd",
+        "compression.level": 1,
+        "linger.ms": 5,
+        "batch.num.messages": 10_000,
+        "queue.buffering.max.messages": PRODUCER_QUEUE_RECORDS,
+        "queue.buffering.max.kbytes": PRODUCER_QUEUE_KIBIBYTES,
+    }
+    if transactional_id is not None:
+        config |= {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": _ms(settings.transaction_timeout_s),
+            "message.timeout.ms": _ms(settings.transaction_timeout_s),
+        }
+    return Producer(config)
+
+
+def _common(settings: Settings) -> dict[str, Any]:
+    return {"bootstrap.servers": settings.broker, "client.id": "lamstream", **client_properties()}
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

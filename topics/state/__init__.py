@@ -1,0 +1,1 @@
+"""State that lives beside the stream: partitioned (columns or records, each with a changelog) and global."""
