@@ -138,13 +138,17 @@ class ColumnState:
         for numbers, images in self._pre_images:
             self.rows[numbers] = images
             self._unsettled.append(numbers)
-        for number, key in self._released:
-            self._keys[number] = key
-            self._numbers[key] = number
         for number in self._allocated:
-            del self._numbers[self._key(number)]
-            self._keys[number] = None
+            key = self._keys[number]
+            if key is not None:
+                del self._numbers[key]
+                self._keys[number] = None
             self._free.append(number)
+        born_here = set(self._allocated)
+        for number, key in self._released:
+            if number not in born_here:
+                self._keys[number] = key
+                self._numbers[key] = number
         self._settle()
         self._end_span()
 
@@ -171,15 +175,10 @@ class ColumnState:
                     f"{header.hex()} and {width} bytes: it was written with another layout of the row; run the version "
                     "that wrote it, or delete the changelog to begin with empty state"
                 )
-        block = np.frombuffer(b"".join(last.values()), np.uint8).reshape(-1, width)  # type: ignore[arg-type]
+        block = np.frombuffer(b"".join(value for value in last.values() if value), np.uint8).reshape(-1, width)
         images = np.ascontiguousarray(block[:, HEADER_BYTES:]).view(self.layout.dtype).reshape(-1)
         find = self._numbers.get
-        numbers = np.array([find(key, -1) for key in last], np.int64)
-        for position in np.flatnonzero(numbers < 0).tolist():
-            numbers[position] = -1
-        missing = [key for key, number in zip(last, numbers.tolist(), strict=True) if number < 0]
-        fresh = iter([self._take_free(key) for key in missing])
-        numbers = np.array([next(fresh) if number < 0 else number for number in numbers.tolist()], np.int64)
+        numbers = np.array([self._take_free(key) if (known := find(key)) is None else known for key in last], np.int64)
         self.rows[numbers] = images
         self._logged[numbers] = True
         self._unsettled.append(numbers)

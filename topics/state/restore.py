@@ -1,0 +1,69 @@
+"""Rebuilding a partition's states from their changelogs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from confluent_kafka import Message
+
+from topics.log_end import read_to_end
+from topics.settings import Settings
+from topics.state.base import PartitionedState
+from topics.watermark import BEFORE_ALL
+
+log = logging.getLogger(__name__)
+
+WATERMARK_KEY = "\x00watermark"
+"""Changelog key of the partition's watermark; no record key of a producer may begin with a NUL."""
+
+
+@dataclass
+class Restored:
+    """What was rebuilt: the states, filled, and the watermark that was committed with them."""
+
+    states: dict[str, PartitionedState] = field(default_factory=dict)
+    watermark: int = BEFORE_ALL
+    records: int = 0
+
+
+def restore(
+    settings: Settings,
+    partition: int,
+    changelogs: dict[str, str],
+    states: dict[str, PartitionedState],
+    stopping: Callable[[], bool],
+) -> Restored:
+    """Read each state's changelog (`changelogs`: state -> topic) to its end into the given empty states.
+
+    Raises RestoreFailed where a changelog is missing or holds what cannot be read.
+    """
+    restored = Restored(states)
+    began = time.monotonic()
+    for name, topic in changelogs.items():
+        for records in read_to_end(settings, topic, partition, stopping):
+            _take(records, states[name], restored)
+    seconds = time.monotonic() - began
+    log.info(
+        "partition %d: restored %d keys from %d changelog records in %.1f s",
+        partition,
+        sum(len(state) for state in states.values()),
+        restored.records,
+        seconds,
+    )
+    return restored
+
+
+def _take(records: list[Message], state: PartitionedState, restored: Restored) -> None:
+    keys = [record.key().decode() for record in records]
+    values = [record.value() for record in records]
+    restored.records += len(records)
+    if WATERMARK_KEY in keys:
+        marks = [int(value) for key, value in zip(keys, values, strict=True) if key == WATERMARK_KEY and value]
+        restored.watermark = max([restored.watermark, *marks])
+        kept = [position for position, key in enumerate(keys) if key != WATERMARK_KEY]
+        keys = [keys[position] for position in kept]
+        values = [values[position] for position in kept]
+    state.load(keys, values)
