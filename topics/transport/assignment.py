@@ -1,0 +1,127 @@
+"""Which partitions this worker has, and what it knows of each: states, watermark, committed offsets."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from confluent_kafka import TopicPartition
+
+from topics.breaker import Breaker
+from topics.settings import Settings
+from topics.state.base import PartitionedState
+from topics.table import Group
+from topics.watermark import BEFORE_ALL
+
+StateFactory = Callable[[], PartitionedState]
+
+
+class Status(enum.Enum):
+    """Where a partition stands."""
+
+    RESTORING = "restoring"
+    READY = "ready"
+    SUSPENDED = "suspended"
+    GONE = "gone"
+
+
+@dataclass
+class Partition:
+    """One partition number of one group of co-partitioned topics.
+
+    `committed` holds the offsets this worker committed last, by topic; state in memory is worth keeping only where the
+    group still has those. `logged_watermark` is the watermark the changelog holds.
+    """
+
+    group: Group
+    number: int
+    topics: tuple[str, ...]
+    states: dict[str, PartitionedState]
+    breakers: dict[str, Breaker]
+    status: Status = Status.RESTORING
+    watermark: int = BEFORE_ALL
+    logged_watermark: int = BEFORE_ALL
+    committed: dict[str, int] = field(default_factory=dict)
+    last_record: float = field(default_factory=time.monotonic)
+
+    @property
+    def topic_partitions(self) -> list[TopicPartition]:
+        """The partitions of every topic of the group with this number."""
+        return [TopicPartition(topic, self.number) for topic in self.topics]
+
+    def __hash__(self) -> int:
+        return hash((self.group.name, self.number))
+
+
+@dataclass
+class Assignment:
+    """The partitions of this worker, by group and number."""
+
+    settings: Settings
+    groups: Mapping[str, Group]
+    factories: Mapping[str, StateFactory]
+    partitions: dict[tuple[str, int], Partition] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._group_of = {
+            self.settings.prefix + topic: group for group in self.groups.values() for topic in group.topics
+        }
+
+    def of(self, topic: str, number: int) -> Partition | None:
+        """The partition a record of this topic belongs to, if it is ours."""
+        group = self._group_of.get(topic)
+        return None if group is None else self.partitions.get((group.name, number))
+
+    def in_use(self) -> list[Partition]:
+        """Partitions whose state is whole."""
+        return [partition for partition in self.partitions.values() if partition.status is Status.READY]
+
+    def assign(self, committed: Iterable[TopicPartition]) -> list[Partition]:
+        """Take a new assignment with the group's committed offsets (negative: none); returns what must be restored.
+
+        A partition whose offsets are those this worker committed last keeps its state; what is not assigned is freed.
+        """
+        offsets: dict[tuple[str, int], dict[str, int]] = {}
+        for tp in committed:
+            offsets.setdefault((self._group_of[tp.topic].name, tp.partition), {})[tp.topic] = tp.offset
+        for key in [key for key in self.partitions if key not in offsets]:
+            self.partitions.pop(key).status = Status.GONE
+        restoring = []
+        for key, at in offsets.items():
+            kept = self.partitions.get(key)
+            if kept is not None and kept.status is Status.SUSPENDED and kept.committed == at:
+                kept.status = Status.READY
+                continue
+            if kept is not None:
+                kept.status = Status.GONE
+            self.partitions[key] = self._new(*key, at)
+            restoring.append(self.partitions[key])
+        return restoring
+
+    def suspend(self) -> None:
+        """The partitions were taken away for now: keep what is whole, in case they come back."""
+        for key, partition in list(self.partitions.items()):
+            if partition.status is Status.READY:
+                partition.status = Status.SUSPENDED
+            else:
+                self.partitions.pop(key).status = Status.GONE
+
+    def drop(self) -> None:
+        """The partitions are lost: forget everything."""
+        for partition in self.partitions.values():
+            partition.status = Status.GONE
+        self.partitions.clear()
+
+    def _new(self, group_name: str, number: int, committed: dict[str, int]) -> Partition:
+        group, settings = self.groups[group_name], self.settings
+        topics = tuple(settings.prefix + topic for topic in group.topics)
+        breakers = {
+            topic: Breaker(
+                f"{topic}[{number}]", settings.breaker_ratio, settings.breaker_window, settings.breaker_run
+            )
+            for topic in topics
+        }
+        states = {name: self.factories[name]() for name in group.states}
+        return Partition(group, number, topics, states, breakers, committed=dict(committed))

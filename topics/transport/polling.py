@@ -1,0 +1,38 @@
+"""One poll: raw records by topic and partition, and which partitions were read to their end."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaError, Message
+
+from topics.errors import StreamStopped
+
+TopicNumber = tuple[str, int]
+
+
+class Polled(NamedTuple):
+    """`records` in offset order, by topic and partition number; `ends`: where a partition's stable end was met."""
+
+    records: dict[TopicNumber, list[Message]]
+    ends: dict[TopicNumber, int]
+
+
+def poll(consumer: Consumer, limit: int, timeout_s: float) -> Polled:
+    """Take at most `limit` records, waiting at most `timeout_s` for the first.
+
+    Raises StreamStopped for an error that waiting does not mend.
+    """
+    records: defaultdict[TopicNumber, list[Message]] = defaultdict(list)
+    ends: dict[TopicNumber, int] = {}
+    for message in consumer.consume(limit, timeout_s):
+        where = (message.topic(), message.partition())
+        error = message.error()
+        if error is None:
+            records[where].append(message)
+        elif error.code() == KafkaError._PARTITION_EOF:
+            ends[where] = message.offset()
+        elif error.fatal() or not error.retriable():
+            raise StreamStopped(f"{where[0]}[{where[1]}]: cannot be read: {error.str()} ({error.name()})")
+    return Polled(dict(records), ends)
