@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from topics.clients import admin_client, reader
+from topics.clients import FINAL, admin_client, reader
 from topics.errors import RestoreFailed
 from topics.settings import Settings
 
@@ -69,7 +69,7 @@ def _read(
                 position = message.offset() + 1
             elif error.code() == KafkaError._PARTITION_EOF:
                 position = message.offset()
-            elif error.fatal() or not error.retriable():
+            elif error.fatal() or error.code() in FINAL:
                 raise RestoreFailed(f"{topic}[{partition}]: cannot be read at {position}: {error.str()}")
         if records:
             yield records

@@ -19,6 +19,10 @@ class PartitionedState(Protocol):
     A *span* is what happens between two commits. Whatever it touches has a pre-image until `keep` or `take_back`.
     """
 
+    @property
+    def changed(self) -> bool:
+        """Whether the open span touched anything."""
+
     def changes(self) -> Changes:
         """What the open span changed, as changelog records: the last value of each key."""
 

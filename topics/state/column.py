@@ -55,6 +55,11 @@ class ColumnState:
         return len(self._numbers)
 
     @property
+    def changed(self) -> bool:
+        """Whether the open span touched any row."""
+        return bool(self._pre_images or self._released)
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes held for rows and keys, estimated."""
         arrays = self.rows.nbytes + self._due.nbytes + self._logged.nbytes + self._touched.nbytes

@@ -28,6 +28,11 @@ class RecordState:
         return len(self._values)
 
     @property
+    def changed(self) -> bool:
+        """Whether the open span touched any record."""
+        return bool(self._pre_images)
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes held for records and keys, estimated."""
         return self._bytes + len(self._values) * KEY_BYTES_ESTIMATE

@@ -27,7 +27,7 @@ class Status(enum.Enum):
     GONE = "gone"
 
 
-@dataclass
+@dataclass(eq=False)
 class Partition:
     """One partition number of one group of co-partitioned topics.
 
@@ -51,8 +51,16 @@ class Partition:
         """The partitions of every topic of the group with this number."""
         return [TopicPartition(topic, self.number) for topic in self.topics]
 
-    def __hash__(self) -> int:
-        return hash((self.group.name, self.number))
+    @property
+    def changed(self) -> bool:
+        """Whether the open span touched any state."""
+        return any(state.changed for state in self.states.values())
+
+    def kept(self) -> None:
+        """The span committed: states and watermark are now what the changelogs hold."""
+        for state in self.states.values():
+            state.keep()
+        self.logged_watermark = self.watermark
 
 
 @dataclass
@@ -73,6 +81,11 @@ class Assignment:
         """The partition a record of this topic belongs to, if it is ours."""
         group = self._group_of.get(topic)
         return None if group is None else self.partitions.get((group.name, number))
+
+    def committed_offset(self, topic: str, number: int) -> int | None:
+        """The offset this worker committed last, or took over with its assignment."""
+        partition = self.of(topic, number)
+        return None if partition is None else partition.committed.get(topic)
 
     def in_use(self) -> list[Partition]:
         """Partitions whose state is whole."""

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message
 
+from topics.clients import FINAL
 from topics.errors import StreamStopped
+
+log = logging.getLogger(__name__)
 
 TopicNumber = tuple[str, int]
 
@@ -33,6 +37,8 @@ def poll(consumer: Consumer, limit: int, timeout_s: float) -> Polled:
             records[where].append(message)
         elif error.code() == KafkaError._PARTITION_EOF:
             ends[where] = message.offset()
-        elif error.fatal() or not error.retriable():
+        elif error.fatal() or error.code() in FINAL:
             raise StreamStopped(f"{where[0]}[{where[1]}]: cannot be read: {error.str()} ({error.name()})")
+        else:
+            log.warning("%s[%s]: %s; going on", where[0], where[1], error.str())
     return Polled(dict(records), ends)

@@ -1,0 +1,178 @@
+"""The cycle of a worker: poll, read, deliver, wait for completion, commit; one thing at a time.
+
+Blocking calls run on one thread, the Kafka thread, and nothing is polled while a batch is with an agent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
+
+from confluent_kafka import TopicPartition
+
+from topics.dead_letters import dead_letter
+from topics.errors import NotCompleted
+from topics.settings import Clock, Settings
+from topics.table import TOPICS
+from topics.transport.assignment import Assignment, Partition, Status
+from topics.transport.batch import RecordBatch
+from topics.transport.intake import DivertedRecord, Slice
+from topics.transport.member import Assigned, Member
+from topics.transport.message import Completion
+from topics.transport.outbox import RecordEncoder
+from topics.transport.polling import Polled
+from topics.transport.reading import Reading
+from topics.transport.restoring import Restoring
+
+T = TypeVar("T")
+
+
+class Hooks(NamedTuple):
+    """What the cycle asks of Faust: hand a batch over, hear of rebalances."""
+
+    deliver: Callable[[str, RecordBatch], Awaitable[None]]
+    assigned: Callable[[list[TopicPartition]], Awaitable[None]]
+    revoked: Callable[[list[TopicPartition]], Awaitable[None]]
+
+
+class Cycle:
+    """Turns until told to stop. `run` raises StreamStopped when the stream cannot go on rightly."""
+
+    def __init__(self, settings: Settings, member: Member, assignment: Assignment, hooks: Hooks) -> None:
+        self._settings = settings
+        self._member = member
+        self._assignment = assignment
+        self._hooks = hooks
+        self._reading = Reading(settings)
+        self._restoring = Restoring(settings)
+        self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
+        self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
+        self._last_tick = time.monotonic()
+        self._stopping = asyncio.Event()
+
+    async def start(self, topics: list[str]) -> None:
+        """Learn the published schemas and join the group."""
+        await self._in_thread(self._reading.start)
+        await self._in_thread(lambda: self._member.join(topics))
+
+    async def run(self) -> None:
+        """Turn until `stop`, then commit and leave; leave without committing when a turn fails."""
+        try:
+            while not self._stopping.is_set():
+                await self.turn()
+            await self._in_thread(self._member.commit)
+        finally:
+            await self._leave()
+
+    def stop(self) -> None:
+        """End after the running turn."""
+        self._stopping.set()
+
+    async def turn(self) -> None:
+        """Apply global updates, poll, deliver what came, commit when due."""
+        for partition in self._restoring.ready():
+            await self._in_thread(lambda ready=partition: self._member.resume(ready))  # type: ignore[misc]
+        polled = await self._in_thread(self._poll)
+        await self._announce_rebalances()
+        for partition, topic, part in await self._slices(polled):
+            await self._take(partition, topic, part)
+        if self._commit_at() <= time.monotonic():
+            await self._in_thread(self._member.commit)
+
+    def _poll(self) -> Polled:
+        self._reading.update()
+        return self._member.poll(max(0.0, min(self._settings.poll_s, self._commit_at() - time.monotonic())))
+
+    def _commit_at(self) -> float:
+        span = self._member.span
+        if not span.progressed:
+            return float("inf")
+        return span.since + (self._settings.commit_urgent_s if span.outbox.urgent else self._settings.commit_s)
+
+    async def _announce_rebalances(self) -> None:
+        for event in self._member.rebalances():
+            announce = self._hooks.assigned if isinstance(event, Assigned) else self._hooks.revoked
+            await announce(event.partitions)
+        self._restoring.begin(self._assignment.partitions.values())
+
+    async def _slices(self, polled: Polled) -> list[tuple[Partition, str, Slice]]:
+        slices = []
+        for (topic, number), records in polled.records.items():
+            partition = self._assignment.of(topic, number)
+            if partition is None or partition.status is not Status.READY:
+                continue
+            part = await self._reading.read(topic, records, partition.watermark, self._in_thread)
+            partition.breakers[topic].observe([one.position for one in part.diverted], len(records))
+            self._divert(topic, part.diverted)
+            partition.last_record = time.monotonic()
+            slices.append((partition, topic, part))
+        if polled.records or polled.ends:
+            self._member.span.progress()
+        return slices + await self._passage_of_time({partition for partition, _, _ in slices})
+
+    def _divert(self, topic: str, diverted: Iterable[DivertedRecord]) -> None:
+        target = TOPICS[topic.removeprefix(self._settings.prefix)].dead_letters
+        for one in diverted:
+            letter = dead_letter(one.record, topic=topic, reason=one.reason, stage=one.stage, message=one.message)
+            self._member.span.outbox.add(target, letter)
+
+    async def _passage_of_time(self, busy: set[Partition]) -> list[tuple[Partition, str, Slice]]:
+        """Empty slices for partitions without records, once per tick; idle ones follow the clock."""
+        now = time.monotonic()
+        if now - self._last_tick < self._settings.tick_s:
+            return []
+        self._last_tick = now
+        marks = {partition: partition.watermark for partition in self._assignment.in_use() if partition not in busy}
+        if self._settings.clock is Clock.WALL:
+            silent = [partition for partition in marks if now - partition.last_record >= self._settings.idle_s]
+            for partition, asked_at in await self._in_thread(lambda: self._member.read_to_end(silent)):
+                marks[partition] = max(marks[partition], asked_at)
+        return [
+            (partition, partition.topics[0], self._reading.empty(partition.topics[0], mark))
+            for partition, mark in marks.items()
+        ]
+
+    async def _take(self, partition: Partition, topic: str, part: Slice) -> None:
+        """Hand a slice to its agent and wait until it is completed. Raises NotCompleted."""
+        subject = f"a batch of {len(part.event_time)} records of {topic}[{partition.number}]"
+        completion = Completion(subject, asyncio.get_running_loop())
+        span = self._member.span
+        batch = RecordBatch(
+            topic=topic.removeprefix(self._settings.prefix),
+            partition=partition,
+            columns=part.columns,
+            event_time=part.event_time,
+            arrival=part.arrival,
+            watermarks=part.watermarks,
+            watermark=part.watermark,
+            encoder=self._encoder,
+            span_outbox=span.outbox,
+            completion=completion,
+        )
+        limit = self._settings.batch_timeout_s
+        try:
+            await asyncio.wait_for(self._hand_over(topic, batch), limit)
+        except asyncio.TimeoutError as late:
+            raise NotCompleted(
+                f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({limit:g} s): is its agent running, and "
+                "does anything in it block?"
+            ) from late
+        partition.watermark = part.watermark
+        if span.outbox or partition.changed:
+            span.progress()
+
+    async def _hand_over(self, topic: str, batch: RecordBatch) -> None:
+        await self._hooks.deliver(topic, batch)
+        await batch.completion.outcome
+
+    async def _leave(self) -> None:
+        self._restoring.stop()
+        await self._in_thread(self._member.leave)
+        await self._in_thread(self._reading.close)
+        self._thread.shutdown(wait=False)
+
+    async def _in_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)

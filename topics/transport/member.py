@@ -1,0 +1,145 @@
+"""This worker as a member of its group: polls, hears of rebalances, commits spans. Runs on the Kafka thread alone.
+
+librdkafka calls the rebalance callbacks inside the poll, when no batch is with an agent, so a revoke can still commit
+the open span before the partitions go.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import NamedTuple, Union
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+
+from topics.errors import PartitionsLost
+from topics.settings import Settings
+from topics.transport.assignment import Assignment, Partition
+from topics.transport.committer import Committer
+from topics.transport.polling import Polled, poll
+from topics.transport.span import Span
+
+
+class Assigned(NamedTuple):
+    """The group gave us these partitions, and no others."""
+
+    partitions: list[TopicPartition]
+
+
+class Revoked(NamedTuple):
+    """The group took all partitions for now."""
+
+    partitions: list[TopicPartition]
+
+
+Rebalance = Union[Assigned, Revoked]
+
+
+class Member:
+    """The consumer of a worker, its assignment, and the span that is open on it."""
+
+    def __init__(self, settings: Settings, consumer: Consumer, committer: Committer, assignment: Assignment) -> None:
+        self.span = Span()
+        self._settings = settings
+        self._consumer = consumer
+        self._committer = committer
+        self._assignment = assignment
+        self._rebalances: list[Rebalance] = []
+        self._lost: str | None = None
+
+    def join(self, topics: list[str]) -> None:
+        """Become a member. Raises CommitFailed where exactly-once is asked of a broker that cannot."""
+        self._committer.start()
+        self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+
+    def poll(self, timeout_s: float) -> Polled:
+        """Take what came. Raises PartitionsLost, or StreamStopped for an error that waiting does not mend."""
+        polled = poll(self._consumer, self._settings.poll_records, timeout_s)
+        if self._lost is not None:
+            raise PartitionsLost(self._lost)
+        return polled
+
+    def rebalances(self) -> list[Rebalance]:
+        """What the group decided since this was asked last."""
+        happened, self._rebalances = self._rebalances, []
+        return happened
+
+    def commit(self) -> None:
+        """Make the open span permanent, and begin another. Raises CommitFailed."""
+        if not self.span.progressed:
+            return
+        partitions = self._assignment.in_use()
+        positions = self._new_positions(partitions)
+        records = self.span.records(self._settings.prefix, partitions)
+        if records or positions:
+            self._committer.commit(records, positions)
+        for partition in partitions:
+            partition.kept()
+        for tp in positions:
+            partition_of = self._assignment.of(tp.topic, tp.partition)
+            if partition_of is not None:
+                partition_of.committed[tp.topic] = tp.offset
+        self.span = Span()
+
+    def resume(self, partition: Partition) -> None:
+        """Fetch a partition whose state is whole."""
+        self._consumer.resume(partition.topic_partitions)
+
+    def read_to_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
+        """Those of the partitions that the broker confirms to be read to their stable end, and when (ms) it was asked."""
+        confirmed = []
+        for partition in partitions:
+            asked_at = int(time.time() * 1000)
+            try:
+                if all(self._at_stable_end(tp) for tp in partition.topic_partitions):
+                    confirmed.append((partition, asked_at))
+            except KafkaException:
+                continue
+        return confirmed
+
+    def leave(self) -> None:
+        """Close without committing what is open."""
+        self._assignment.drop()
+        self.span = Span()
+        self._consumer.close()
+        self._committer.close()
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        committed = consumer.committed(partitions, timeout=self._settings.request_timeout_s)
+        restoring = self._assignment.assign(committed)
+        consumer.assign(
+            [tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in committed]
+        )
+        waiting = [tp for partition in restoring for tp in partition.topic_partitions]
+        if waiting:
+            consumer.pause(waiting)
+        self._committer.assigned(consumer)
+        self._rebalances.append(Assigned(partitions))
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self.commit()
+        self._assignment.suspend()
+        self._rebalances.append(Revoked(partitions))
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._assignment.drop()
+        named = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in partitions)
+        self._lost = (
+            f"the group gave away {named} without asking: this worker did not poll or answer for longer than "
+            f"LAM_SESSION_TIMEOUT_S ({self._settings.session_timeout_s:g} s) or LAM_POLL_LIMIT_S; nothing of the open "
+            "span was committed, a restart goes on from the last commit"
+        )
+
+    def _new_positions(self, partitions: list[Partition]) -> list[TopicPartition]:
+        owned = [tp for partition in partitions for tp in partition.topic_partitions]
+        if not owned:
+            return []
+        return [
+            TopicPartition(tp.topic, tp.partition, tp.offset)
+            for tp in self._consumer.position(owned)
+            if tp.offset >= 0 and self._assignment.committed_offset(tp.topic, tp.partition) != tp.offset
+        ]
+
+    def _at_stable_end(self, tp: TopicPartition) -> bool:
+        first, end = self._consumer.get_watermark_offsets(tp, timeout=self._settings.request_timeout_s)
+        position = self._consumer.position([tp])[0].offset
+        return bool(first == end or position >= end)

@@ -1,0 +1,92 @@
+"""Reading the records of a poll with the schemas known so far, and waiting a while for one that is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+
+from confluent_kafka import Message
+
+from schemas.codec import SchemaStore
+from schemas.errors import UnknownSchema
+from schemas.record_type import record_type
+from topics.errors import SchemaMissing
+from topics.settings import Clock, Settings, UnknownSchemaPolicy
+from topics.state.global_state import GlobalState
+from topics.table import SCHEMAS_TOPIC, TOPICS
+from topics.transport.intake import Intake, Slice
+
+WAIT_STEP_S = 0.25
+
+InThread = Callable[[Callable[[], int]], Awaitable[int]]
+
+
+class Reading:
+    """One intake a topic, over one store of schemas that follows `lamstream-schemas`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = SchemaStore()
+        self._published = GlobalState(settings, settings.prefix + SCHEMAS_TOPIC, self._learn)
+        self._intakes: dict[tuple[str, bool], Intake] = {}
+
+    def start(self) -> None:
+        """Learn the schemas published so far. Raises TopicMismatch where there is no topic of schemas."""
+        self._published.start()
+
+    def update(self, timeout_s: float = 0.0) -> int:
+        """Learn what was published since; returns how many records that was."""
+        return self._published.update(timeout_s)
+
+    def close(self) -> None:
+        """Stop following."""
+        self._published.close()
+
+    def empty(self, topic: str, watermark: int) -> Slice:
+        """A slice without records: the passage of time."""
+        return self._intake(topic, divert_unknown=False).empty(watermark)
+
+    async def read(self, topic: str, records: list[Message], watermark: int, in_thread: InThread) -> Slice:
+        """Read records of `topic` (its full name), waiting for a schema that is not known.
+
+        Raises SchemaMissing where it does not turn up in time and the settings do not say to dead-letter.
+        """
+        deadline = time.monotonic() + self._settings.unknown_schema_wait_s
+        divert_unknown = False
+        while True:
+            try:
+                return self._intake(topic, divert_unknown).take(records, watermark)
+            except UnknownSchema as unknown:
+                if time.monotonic() < deadline:
+                    await in_thread(lambda: self.update(WAIT_STEP_S))
+                elif self._settings.unknown_schema is UnknownSchemaPolicy.DLQ:
+                    divert_unknown = True
+                else:
+                    raise SchemaMissing(
+                        f"{topic}: records carry the schema fingerprint {unknown.fingerprint.hex()}, which is in no "
+                        "schema of ours and did not turn up on lamstream-schemas in "
+                        f"{self._settings.unknown_schema_wait_s:g} s; publish it there, or set "
+                        "LAM_UNKNOWN_SCHEMA=dlq to dead-letter such records"
+                    ) from unknown
+
+    def _intake(self, topic: str, divert_unknown: bool) -> Intake:
+        known = self._intakes.get((topic, divert_unknown))
+        if known is None:
+            known = self._intakes[(topic, divert_unknown)] = self._new_intake(topic, divert_unknown)
+        return known
+
+    def _new_intake(self, topic: str, divert_unknown: bool) -> Intake:
+        spec = TOPICS[topic.removeprefix(self._settings.prefix)]
+        if spec.record is None or spec.key is None:
+            raise LookupError(f"topic {spec.name} is read by an agent, but the table names no record type for it")
+        return Intake.of(
+            record_type(spec.record),
+            self._store,
+            spec.key,
+            replay=self._settings.clock is Clock.EVENT,
+            divert_unknown=divert_unknown,
+        )
+
+    def _learn(self, fingerprint: str, schema: bytes | None) -> None:
+        if schema is not None:
+            self._store.add(schema.decode())

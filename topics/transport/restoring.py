@@ -1,0 +1,62 @@
+"""Restores that run beside the cycle: partitions become ready one by one, the others go on meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+
+from topics.settings import Settings
+from topics.state.restore import Restored, restore
+from topics.table import changelog_name
+from topics.transport.assignment import Partition, Status
+
+
+class Restoring:
+    """One restore at a time, on a thread of its own."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._thread = ThreadPoolExecutor(1, "lamstream-restore")
+        self._under_way: dict[Partition, asyncio.Future[Restored]] = {}
+
+    def begin(self, partitions: Iterable[Partition]) -> None:
+        """Restore those that need it and are not being restored."""
+        for partition in partitions:
+            if partition.status is Status.RESTORING and partition not in self._under_way:
+                self._under_way[partition] = asyncio.get_running_loop().run_in_executor(
+                    self._thread, self._restore, partition
+                )
+
+    def ready(self) -> list[Partition]:
+        """Partitions whose restore ended since this was asked last; they are ready.
+
+        Raises RestoreFailed where one failed.
+        """
+        done = [partition for partition, restored in self._under_way.items() if restored.done()]
+        ready = []
+        for partition in done:
+            restored = self._under_way.pop(partition).result()
+            if partition.status is Status.RESTORING:
+                partition.watermark = partition.logged_watermark = restored.watermark
+                partition.last_record = time.monotonic()
+                partition.status = Status.READY
+                ready.append(partition)
+        return ready
+
+    def stop(self) -> None:
+        """End what is under way."""
+        for partition in self._under_way:
+            partition.status = Status.GONE
+        self._thread.shutdown(wait=True, cancel_futures=True)
+
+    def _restore(self, partition: Partition) -> Restored:
+        changelogs = {name: self._settings.prefix + changelog_name(name) for name in partition.states}
+        return restore(
+            self._settings,
+            partition.number,
+            changelogs,
+            partition.states,
+            lambda: partition.status is Status.GONE,
+        )
