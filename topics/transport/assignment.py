@@ -31,8 +31,10 @@ class Status(enum.Enum):
 class Partition:
     """One partition number of one group of co-partitioned topics.
 
-    `committed` holds the offsets this worker committed last, by topic; state in memory is worth keeping only where the
-    group still has those. `logged_watermark` is the watermark the changelog holds.
+    `positions` holds, by topic, the offset after the last record that took effect, transaction markers behind it
+    included. The consumer's own position will not do: records that one poll already took count in it while a revoke
+    within that same poll commits. `committed` holds the offsets this worker committed last; state in memory is worth
+    keeping only where the group still has those. `logged_watermark` is the watermark the changelog holds.
     """
 
     group: Group
@@ -44,6 +46,7 @@ class Partition:
     watermark: int = BEFORE_ALL
     logged_watermark: int = BEFORE_ALL
     committed: dict[str, int] = field(default_factory=dict)
+    positions: dict[str, int] = field(default_factory=dict)
     last_record: float = field(default_factory=time.monotonic)
 
     @property
@@ -56,11 +59,24 @@ class Partition:
         """Whether the open span touched any state."""
         return any(state.changed for state in self.states.values())
 
+    def reached(self, topic: str, offset: int) -> None:
+        """Everything of the topic below `offset` took effect."""
+        self.positions[topic] = max(offset, self.positions.get(topic, 0))
+
+    def uncommitted(self) -> list[TopicPartition]:
+        """Positions that differ from the committed offsets."""
+        return [
+            TopicPartition(topic, self.number, offset)
+            for topic, offset in self.positions.items()
+            if self.committed.get(topic) != offset
+        ]
+
     def kept(self) -> None:
-        """The span committed: states and watermark are now what the changelogs hold."""
+        """The span committed: states, watermark and offsets are now what Kafka holds."""
         for state in self.states.values():
             state.keep()
         self.logged_watermark = self.watermark
+        self.committed |= self.positions
 
 
 @dataclass
@@ -81,11 +97,6 @@ class Assignment:
         """The partition a record of this topic belongs to, if it is ours."""
         group = self._group_of.get(topic)
         return None if group is None else self.partitions.get((group.name, number))
-
-    def committed_offset(self, topic: str, number: int) -> int | None:
-        """The offset this worker committed last, or took over with its assignment."""
-        partition = self.of(topic, number)
-        return None if partition is None else partition.committed.get(topic)
 
     def in_use(self) -> list[Partition]:
         """Partitions whose state is whole."""
@@ -137,4 +148,5 @@ class Assignment:
             for topic in topics
         }
         states = {name: self.factories[name]() for name in group.states}
-        return Partition(group, number, topics, states, breakers, committed=dict(committed))
+        known = {topic: offset for topic, offset in committed.items() if offset >= 0}
+        return Partition(group, number, topics, states, breakers, committed=dict(committed), positions=known)

@@ -79,6 +79,7 @@ class Cycle:
         await self._announce_rebalances()
         for partition, topic, part in await self._slices(polled):
             await self._take(partition, topic, part)
+        self._reached(polled)
         if self._commit_at() <= time.monotonic():
             await self._in_thread(self._member.commit)
 
@@ -98,6 +99,14 @@ class Cycle:
             await announce(event.partitions)
         self._restoring.begin(self._assignment.partitions.values())
 
+    def _reached(self, polled: Polled) -> None:
+        ends = {where: records[-1].offset() + 1 for where, records in polled.records.items()}
+        for (topic, number), offset in [*ends.items(), *polled.ends.items()]:
+            partition = self._assignment.of(topic, number)
+            if partition is not None and partition.status is Status.READY:
+                partition.reached(topic, offset)
+                self._member.span.progress()
+
     async def _slices(self, polled: Polled) -> list[tuple[Partition, str, Slice]]:
         slices = []
         for (topic, number), records in polled.records.items():
@@ -109,8 +118,6 @@ class Cycle:
             self._divert(topic, part.diverted)
             partition.last_record = time.monotonic()
             slices.append((partition, topic, part))
-        if polled.records or polled.ends:
-            self._member.span.progress()
         return slices + await self._passage_of_time({partition for partition, _, _ in slices})
 
     def _divert(self, topic: str, diverted: Iterable[DivertedRecord]) -> None:

@@ -68,20 +68,19 @@ class Member:
         if not self.span.progressed:
             return
         partitions = self._assignment.in_use()
-        positions = self._new_positions(partitions)
+        positions = [position for partition in partitions for position in partition.uncommitted()]
         records = self.span.records(self._settings.prefix, partitions)
         if records or positions:
             self._committer.commit(records, positions)
         for partition in partitions:
             partition.kept()
-        for tp in positions:
-            partition_of = self._assignment.of(tp.topic, tp.partition)
-            if partition_of is not None:
-                partition_of.committed[tp.topic] = tp.offset
         self.span = Span()
 
     def resume(self, partition: Partition) -> None:
-        """Fetch a partition whose state is whole."""
+        """Fetch a partition whose state is whole, from where that state stands."""
+        for topic in partition.topics:
+            position = partition.positions.get(topic, OFFSET_BEGINNING)
+            self._consumer.seek(TopicPartition(topic, partition.number, position))
         self._consumer.resume(partition.topic_partitions)
 
     def read_to_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
@@ -90,7 +89,7 @@ class Member:
         for partition in partitions:
             asked_at = int(time.time() * 1000)
             try:
-                if all(self._at_stable_end(tp) for tp in partition.topic_partitions):
+                if all(self._at_stable_end(partition, topic) for topic in partition.topics):
                     confirmed.append((partition, asked_at))
             except KafkaException:
                 continue
@@ -129,17 +128,7 @@ class Member:
             "span was committed, a restart goes on from the last commit"
         )
 
-    def _new_positions(self, partitions: list[Partition]) -> list[TopicPartition]:
-        owned = [tp for partition in partitions for tp in partition.topic_partitions]
-        if not owned:
-            return []
-        return [
-            TopicPartition(tp.topic, tp.partition, tp.offset)
-            for tp in self._consumer.position(owned)
-            if tp.offset >= 0 and self._assignment.committed_offset(tp.topic, tp.partition) != tp.offset
-        ]
-
-    def _at_stable_end(self, tp: TopicPartition) -> bool:
-        first, end = self._consumer.get_watermark_offsets(tp, timeout=self._settings.request_timeout_s)
-        position = self._consumer.position([tp])[0].offset
-        return bool(first == end or position >= end)
+    def _at_stable_end(self, partition: Partition, topic: str) -> bool:
+        target = TopicPartition(topic, partition.number)
+        first, end = self._consumer.get_watermark_offsets(target, timeout=self._settings.request_timeout_s)
+        return bool(first == end or partition.positions.get(topic, 0) >= end)

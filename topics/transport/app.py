@@ -1,0 +1,98 @@
+"""A Faust app whose agents read record batches and keep partitioned state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+import faust
+from faust.types import EventT, Message
+
+from schemas.codec import SchemaStore
+from schemas.record_type import record_type
+from schemas.row_layout import RowLayout
+from topics.errors import ConfigurationError
+from topics.settings import Settings
+from topics.state.base import PartitionedState
+from topics.state.column import ColumnState
+from topics.state.record import RecordState
+from topics.table import GROUPS, Group
+from topics.transport.batch import RecordBatch
+
+StateT = TypeVar("StateT", bound=PartitionedState)
+
+
+class BatchSchema(faust.Schema):  # type: ignore[misc]
+    """Values are record batches already; there is nothing left to decode."""
+
+    def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
+        """A decoder that passes a message's batch on as the event's value."""
+
+        async def decode(message: Message, *, propagate: bool = False) -> EventT:
+            event: EventT = app.create_event(None, message.value, None, message)
+            return event
+
+        return decode
+
+
+class StateHandle(Generic[StateT]):
+    """A state as an agent names it; `of` finds the part that belongs to a batch's partition."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def of(self, batch: RecordBatch) -> StateT:
+        """The state of the batch's partition."""
+        state: StateT = batch.partition.states[self.name]  # type: ignore[assignment]
+        return state
+
+
+class StreamApp(faust.App):  # type: ignore[misc]
+    """An app over one settings object. Its groups and states must be declared before it starts."""
+
+    def __init__(self, settings: Settings, group: str = "live") -> None:
+        self.settings = settings
+        self.groups_in_use: dict[str, Group] = {}
+        self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
+        super().__init__(
+            f"{settings.prefix}lamstream-{group}",
+            broker=f"batch://{settings.broker}",
+            store="memory://",
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            web_enabled=False,
+            stream_wait_empty=False,
+            stream_buffer_maxsize=64,
+            broker_session_timeout=settings.session_timeout_s,
+            reply_create_topic=False,
+        )
+
+    def group(self, name: str) -> Any:
+        """The Faust topic through which one agent reads a group of the table.
+
+        Raises ConfigurationError where the table has no such group, or another agent reads it.
+        """
+        if name not in GROUPS:
+            raise ConfigurationError(f"the table has no group {name!r}; it has {sorted(GROUPS)}")
+        if name in self.groups_in_use:
+            raise ConfigurationError(f"group {name!r} is read by an agent already; one agent reads one group")
+        group = self.groups_in_use[name] = GROUPS[name]
+        topics = [self.settings.prefix + topic for topic in group.topics]
+        return self.topic(*topics, schema=BatchSchema())
+
+    def column_state(self, layout: RowLayout) -> StateHandle[ColumnState]:
+        """A state of fixed-width rows, named by its layout."""
+        self.state_factories[layout.name] = lambda: ColumnState(layout)
+        return StateHandle(layout.name)
+
+    def record_state(self, name: str, record: str) -> StateHandle[RecordState]:
+        """A state of Avro records of the record type `record`."""
+        store = SchemaStore()
+        self.state_factories[name] = lambda: RecordState(record_type(record), store)
+        return StateHandle(name)
+
+    async def stop(self) -> None:
+        """End the cycle first, while streams still flow; then let Faust stop."""
+        if self._consumer is not None:
+            await self._consumer.finish()
+        await super().stop()

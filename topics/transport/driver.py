@@ -1,0 +1,221 @@
+"""The classes that Faust asks of a transport, around the cycle."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import TopicPartition
+from faust.transport import base
+from faust.transport.consumer import Consumer as FaustConsumer
+from faust.transport.consumer import Fetcher as FaustFetcher
+from faust.transport.producer import Producer as FaustProducer
+from faust.types import TP
+from mode import Service
+
+from topics.clients import group_consumer
+from topics.errors import ConfigurationError, StreamStopped
+from topics.transport.assignment import Assignment
+from topics.transport.batch import RecordBatch
+from topics.transport.committer import Committer, PlainCommitter, TransactionalCommitter
+from topics.transport.cycle import Cycle, Hooks
+from topics.transport.member import Member
+from topics.transport.message import BatchMessage
+
+if TYPE_CHECKING:
+    from topics.transport.app import StreamApp
+
+
+class Fetcher(FaustFetcher):
+    """Nothing: the cycle polls, from the first moment on, since a group forms only while its members poll."""
+
+    @Service.task
+    async def _fetcher(self) -> None:
+        """Return at once."""
+
+
+class Producer(FaustProducer):
+    """Nothing: what an agent sends leaves with its unit, inside the span."""
+
+    async def send(self, *args: Any, **kwargs: Any) -> Awaitable[Any]:  # type: ignore[override]
+        """Refuse. Raises ConfigurationError."""
+        raise ConfigurationError(
+            "Faust's own send would write outside the span and survive its abort; use `unit.send(topic, record)` "
+            "inside `with batch.unit() as unit`"
+        )
+
+    async def send_and_wait(self, *args: Any, **kwargs: Any) -> Any:
+        """Refuse. Raises ConfigurationError."""
+        await self.send()
+
+    def key_partition(self, topic: str, key: bytes) -> TP:
+        """Refuse. Raises ConfigurationError."""
+        raise ConfigurationError("the producer places keys; nothing here may ask where")
+
+
+class Consumer(FaustConsumer):
+    """One service task that runs the cycle. The base class's offset and gap bookkeeping is not used."""
+
+    app: StreamApp
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        settings = self.app.settings
+        self.partitions = Assignment(settings, self.app.groups_in_use, self.app.state_factories)
+        self._flowing = asyncio.Event()
+        self._cycle: Cycle | None = None
+        self._ended = asyncio.Event()
+        self._generation = 0
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Faust's conductor tells which topics its agents read: join the group and begin to turn."""
+        settings = self.app.settings
+        group = self.app.conf.id
+        committer: Committer = (
+            TransactionalCommitter(settings, group) if settings.exactly_once else PlainCommitter(settings)
+        )
+        member = Member(settings, group_consumer(settings, group), committer, self.partitions)
+        self._cycle = Cycle(settings, member, self.partitions, Hooks(self._deliver, self._assigned, self._revoked))
+        self.add_future(self._run(self._cycle, sorted(topics)))
+
+    async def _run(self, cycle: Cycle, topics: list[str]) -> None:
+        try:
+            await cycle.start(topics)
+            await cycle.run()
+        except StreamStopped as stopped:
+            self.log.error("the stream stopped: %s", stopped)
+            await self.crash(stopped)
+        finally:
+            self._ended.set()
+
+    async def finish(self) -> None:
+        """End after the running turn, commit, leave the group's partitions in order."""
+        if self._cycle is not None:
+            self._cycle.stop()
+            await self._ended.wait()
+
+    async def _deliver(self, topic: str, batch: RecordBatch) -> None:
+        await self._flowing.wait()
+        tp = TP(topic, batch.partition.number)
+        offset = batch.partition.positions.get(topic, 0)
+        message = BatchMessage(tp, offset, batch, batch.completion, self.app.consumer_generation_id)
+        await self.callback(message)
+
+    async def _assigned(self, partitions: list[TopicPartition]) -> None:
+        self._generation += 1
+        self.app.consumer_generation_id = self._generation
+        if not self.app.rebalancing:
+            self.app.on_rebalance_start()
+        await self.on_partitions_assigned({TP(tp.topic, tp.partition) for tp in partitions}, self._generation)
+        await self._flowing.wait()
+
+    async def _revoked(self, partitions: list[TopicPartition]) -> None:
+        self._flowing.clear()
+        self.app.on_rebalance_start()
+        await self.on_partitions_revoked({TP(tp.topic, tp.partition) for tp in partitions})
+
+    def resume_flow(self) -> None:
+        """Faust's streams take events again after a rebalance."""
+        super().resume_flow()
+        self._flowing.set()
+
+    def stop_flow(self) -> None:
+        """Faust's streams would skip events from here on: hold them."""
+        super().stop_flow()
+        self._flowing.clear()
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        """The cycle commits."""
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:  # pragma: no cover
+        """A batch that is not completed in time fails its cycle."""
+
+    async def on_stop(self) -> None:
+        """End the cycle."""
+        await self.finish()
+
+    async def wait_empty(self) -> None:
+        """Nothing is in flight between two turns."""
+
+    async def commit(self, *args: Any, **kwargs: Any) -> bool:
+        """Refuse to commit from outside the cycle; Faust asks on its way down."""
+        return False
+
+    async def perform_seek(self) -> None:
+        """The assignment was made at the committed offsets."""
+
+    def assignment(self) -> set[TP]:
+        """The partitions Faust's streams take events of."""
+        return {TP(tp.topic, tp.partition) for one in self.partitions.partitions.values() for tp in one.topic_partitions}
+
+    def _new_topicpartition(self, topic: str, partition: int) -> TP:
+        return TP(topic, partition)
+
+    def _to_message(self, tp: TP, record: Any) -> Any:
+        raise NotImplementedError("records do not pass one by one")
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Any:
+        raise NotImplementedError("the cycle polls")
+
+    def getmany(self, timeout: float) -> AsyncIterator[Any]:
+        """The cycle polls."""
+        raise NotImplementedError("the cycle polls")
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        return False
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        raise NotImplementedError("the assignment seeks")
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Nothing to seek: Faust's tables are not used."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """The assignment was made at the committed offsets."""
+        return {}
+
+    async def position(self, tp: TP) -> int | None:
+        """The offset after the last record that took effect."""
+        partition = self.partitions.of(tp.topic, tp.partition)
+        return None if partition is None else partition.positions.get(tp.topic)
+
+    def highwater(self, tp: TP) -> int:
+        """Not known to Faust; `lam lag` asks the broker."""
+        return 0
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Nothing to read from: Faust's tables are not used."""
+        return {}
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Nothing to read to: Faust's tables are not used."""
+        return {}
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """Not known to Faust; the table of topics says."""
+        return None
+
+    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
+        """The producer places keys."""
+        return partition
+
+    async def create_topic(self, *args: Any, **kwargs: Any) -> None:
+        """`lam topics apply` creates topics."""
+
+    def close(self) -> None:
+        """The cycle closes its consumer."""
+
+
+class Transport(base.Transport):
+    """Faust on record batches: one event is one Arrow record batch of one partition."""
+
+    Consumer = Consumer
+    Producer = Producer
+    Fetcher = Fetcher
+
+    driver_version = "lamstream batch"
+
+
