@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from importlib import resources
-from importlib.resources.abc import Traversable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyruhvro
@@ -14,6 +13,9 @@ import pyruhvro
 from schemas.constraints import Constraint, constraints
 from schemas.errors import SchemaError
 from schemas.tree import Tree, schema_fingerprint, schema_tree
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 AVSC_SUFFIX = ".avsc"
 

@@ -25,8 +25,8 @@ full name, fields all of their attributes."""
 def schema_tree(schema_json: str) -> dict[str, Tree]:
     """The tree of a record schema.
 
-    Raises SchemaError where the text is no Avro schema, is not a record, is recursive, or uses `bytes` or `fixed`,
-    which the batch decoder does not read.
+    Raises SchemaError where the text is no Avro schema, is not a record, is recursive, uses `bytes` or `fixed` (which
+    the batch decoder does not read), or has arrays of items that take no bytes (a few bytes would claim any number).
     """
     try:
         parsed = parse_schema(json.loads(schema_json))
@@ -64,6 +64,16 @@ def kind(node: Tree) -> str:
     return cast(str, node["type"] if isinstance(node, dict) else node)
 
 
+def least_bytes(node: Tree) -> int:
+    """The fewest bytes that a value of this type can take."""
+    name = kind(node)
+    if name == "union":
+        return 1 + min(least_bytes(branch) for branch in node)
+    if name == "record":
+        return sum(least_bytes(field["type"]) for field in node["fields"])
+    return {"null": 0, "float": 4, "double": 8}.get(name, 1)
+
+
 def _type_of(parsed: Any) -> Any:
     return parsed.get("type") if isinstance(parsed, dict) else parsed
 
@@ -80,10 +90,19 @@ def _expand(node: Any, named: dict[str, Tree], open_names: tuple[str, ...], plac
         named[node["name"]] = node
         return node
     if type_name == "array":
-        return {"type": "array", "items": _expand(node["items"], named, open_names, f"{place}[]")}
+        return _array(_expand(node["items"], named, open_names, f"{place}[]"), place)
     if type_name == "map":
         return {"type": "map", "values": _expand(node["values"], named, open_names, f"{place}{{}}")}
     return _expand(type_name, named, open_names, place)
+
+
+def _array(items: Tree, place: str) -> Tree:
+    if least_bytes(items) == 0:
+        raise SchemaError(
+            f"found an array at {place} whose items take no bytes; expected items of at least one byte, since otherwise a "
+            "record of a few bytes can claim any number of them: count them in a long"
+        )
+    return {"type": "array", "items": items}
 
 
 def _reference(name: str, named: dict[str, Tree], open_names: tuple[str, ...], place: str) -> Tree:
