@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from schemas.codec import Encoder, SchemaStore, decode_one
+from schemas.codec import Decoder, Encoder, SchemaStore
 from schemas.record_type import RecordType
 from topics.errors import RestoreFailed
 from topics.state.base import Changes
@@ -18,8 +18,8 @@ class RecordState:
 
     def __init__(self, record_type: RecordType, store: SchemaStore) -> None:
         self.record_type = record_type
-        self._store = store
         self._encoder = Encoder(record_type)
+        self._decoder = Decoder(record_type, store, unknown="dlq")
         self._values: dict[str, bytes] = {}
         self._pre_images: dict[str, bytes | None] = {}
         self._bytes = 0
@@ -40,7 +40,10 @@ class RecordState:
     def get(self, key: str) -> dict[str, Any] | None:
         """The key's record, or None."""
         value = self._values.get(key)
-        return None if value is None else decode_one(self.record_type, self._store, value)
+        if value is None:
+            return None
+        record: dict[str, Any] = self._decoder.decode([value]).batch.to_pylist()[0]
+        return record
 
     def put(self, key: str, record: Mapping[str, Any]) -> None:
         """Set the key's record.
@@ -76,15 +79,16 @@ class RecordState:
     def load(self, keys: Sequence[str], values: Sequence[bytes | None]) -> None:
         """Take changelog records, in order.
 
-        Raises RestoreFailed for a value whose writer's schema is not known.
+        Raises RestoreFailed for a value that is no record of this type, or whose writer's schema is not known.
         """
+        present = [value for value in values if value is not None]
+        for bad in self._decoder.decode(present).bad:
+            raise RestoreFailed(
+                f"state {self.record_type.name}: a changelog record cannot be read: {bad.message}; publish the schema "
+                "that wrote it to lamstream-schemas, run the version that wrote it, or delete the changelog to begin "
+                "with empty state"
+            )
         for key, value in zip(keys, values, strict=True):
-            if value is not None and not self._store.knows(value):
-                raise RestoreFailed(
-                    f"state {self.record_type.name}: the changelog record of key {key!r} begins with "
-                    f"{value[:10].hex()}, the fingerprint of no schema known here; publish that schema to "
-                    "lamstream-schemas or run the version that wrote it"
-                )
             self._set(key, value)
 
     def _replace(self, key: str, value: bytes | None) -> None:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Awaitable, Callable
 
 from confluent_kafka import Message
 
-from schemas.codec import SchemaStore
-from schemas.errors import UnknownSchema
+from schemas.errors import SchemaError, UnknownSchema
 from schemas.record_type import record_type
+from schemas.store import SchemaStore
 from topics.errors import SchemaMissing
 from topics.settings import Clock, Settings, UnknownSchemaPolicy
 from topics.state.global_state import GlobalState
 from topics.table import SCHEMAS_TOPIC, TOPICS
 from topics.transport.intake import Intake, Slice
+
+log = logging.getLogger(__name__)
 
 WAIT_STEP_S = 0.25
 
@@ -88,5 +91,9 @@ class Reading:
         )
 
     def _learn(self, fingerprint: str, schema: bytes | None) -> None:
-        if schema is not None:
+        if schema is None:
+            return
+        try:
             self._store.add(schema.decode())
+        except (SchemaError, UnicodeDecodeError) as unusable:
+            log.warning("%s: the schema under key %r cannot be used: %s", SCHEMAS_TOPIC, fingerprint, unusable)
