@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from topics.settings import Settings, client_properties
@@ -78,6 +79,11 @@ def reader(settings: Settings, *, committed_only: bool = True) -> Consumer:
     )
 
 
+def group_observer(settings: Settings, group: str) -> Consumer:
+    """A client that asks for a group's committed offsets and never joins it."""
+    return Consumer(_common(settings) | {"group.id": group, "enable.auto.commit": False})
+
+
 def producer(settings: Settings, *, transactional_id: str | None = None) -> Producer:
     """A producer that places keys where every other client does; idempotent, transactional where an id is given."""
     config = _common(settings) | {
@@ -99,8 +105,24 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> Prod
     return Producer(config)
 
 
+def take(consumer: Consumer, limit: int, timeout_s: float) -> list[Message]:
+    """What has come, at most `limit` messages, waiting at most `timeout_s` for the first.
+
+    `consume` alone would wait the whole time for as many as it was asked for.
+    """
+    first = consumer.poll(timeout_s)
+    if first is None:
+        return []
+    return [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
+
+
 def _common(settings: Settings) -> dict[str, Any]:
-    return {"bootstrap.servers": settings.broker, "client.id": "lamstream", **client_properties()}
+    return {
+        "bootstrap.servers": settings.broker,
+        "client.id": "lamstream",
+        "logger": logging.getLogger("librdkafka"),
+        **client_properties(),
+    }
 
 
 def _ms(seconds: float) -> int:

@@ -6,10 +6,10 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
-from topics.clients import FINAL, admin_client, reader
+from topics.clients import FINAL, admin_client, reader, take
 from topics.errors import RestoreFailed
 from topics.settings import Settings
 
@@ -57,12 +57,12 @@ def read_to_end(
 
 
 def _read(
-    consumer: object, topic: str, partition: int, end: int, stopping: Callable[[], bool]
+    consumer: Consumer, topic: str, partition: int, end: int, stopping: Callable[[], bool]
 ) -> Iterator[list[Message]]:
     position, told = 0, time.monotonic()
     while position < end and not stopping():
         records = []
-        for message in consumer.consume(POLL_RECORDS, POLL_S):  # type: ignore[attr-defined]
+        for message in take(consumer, POLL_RECORDS, POLL_S):  
             error = message.error()
             if error is None:
                 records.append(message)

@@ -122,7 +122,7 @@ class ColumnState:
         width = HEADER_BYTES + self.layout.dtype.itemsize
         framed = np.empty((len(live), width), np.uint8)
         framed[:, :HEADER_BYTES] = np.frombuffer(ROW_MARK + self.layout.layout_id, np.uint8)
-        framed[:, HEADER_BYTES:] = self.rows[live].view(np.uint8).reshape(len(live), -1)
+        framed[:, HEADER_BYTES:] = self.rows[live].view(np.uint8).reshape(len(live), self.layout.dtype.itemsize)
         block = framed.tobytes()
         values = [block[start : start + width] for start in range(0, len(block), width)]
         return Changes(gone + keys, [None] * len(gone) + values)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from topics.clients import admin_client, reader
+from topics.clients import admin_client, reader, take
 from topics.errors import TopicMismatch
 from topics.log_end import end_offsets
 from topics.settings import Settings
@@ -46,7 +46,7 @@ class GlobalState:
         deadline = time.monotonic() + self._settings.request_timeout_s
         behind = {number for number in metadata.partitions if ends[(self._topic, number)] > 0}
         while behind:
-            for message in self._reader.consume(UPDATES_AT_ONCE, READ_S):
+            for message in take(self._reader, UPDATES_AT_ONCE, READ_S):
                 position = message.offset() if message.error() else message.offset() + 1
                 if message.error() is None:
                     self._take(message.key(), message.value())
@@ -60,7 +60,7 @@ class GlobalState:
         if self._reader is None:
             return 0
         applied = 0
-        for message in self._reader.consume(UPDATES_AT_ONCE, timeout_s):
+        for message in take(self._reader, UPDATES_AT_ONCE, timeout_s):
             if message.error() is None:
                 self._take(message.key(), message.value())
                 applied += 1

@@ -89,6 +89,10 @@ class Consumer(FaustConsumer):
         finally:
             self._ended.set()
 
+    async def ended(self) -> None:
+        """Wait until the cycle has ended, by `finish` or by an error (`crash_reason`)."""
+        await self._ended.wait()
+
     async def finish(self) -> None:
         """End after the running turn, commit, leave the group's partitions in order."""
         if self._cycle is not None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from confluent_kafka import Consumer, KafkaError, Message
 
-from topics.clients import FINAL
+from topics.clients import FINAL, take
 from topics.errors import StreamStopped
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ def poll(consumer: Consumer, limit: int, timeout_s: float) -> Polled:
     """
     records: defaultdict[TopicNumber, list[Message]] = defaultdict(list)
     ends: dict[TopicNumber, int] = {}
-    for message in consumer.consume(limit, timeout_s):
+    for message in take(consumer, limit, timeout_s):
         where = (message.topic(), message.partition())
         error = message.error()
         if error is None:

@@ -1,0 +1,186 @@
+"""A whole engine in the test's process: a Faust app with one agent that counts events, on either broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+
+from schemas.codec import Decoder
+from schemas.record_type import record_type
+from schemas.row_layout import Column, RowLayout
+from schemas.store import SchemaStore
+from tests.kafka import Broker, unique
+from topics.admin import apply
+from topics.embedded import PARTITIONS, make_topics
+from topics.clients import group_observer, reader, take
+from topics.settings import Guarantee, Settings, load_settings
+from topics.state.column import ColumnState
+from topics.table import TOPICS
+from topics.transport.app import StreamApp, StateHandle
+from topics.transport.batch import RecordBatch, Unit
+
+LIMIT_S = 60.0
+
+COUNTS = RowLayout(
+    "session",
+    (Column("due_ms", "<i8", "Never due."), Column("events", "<i8", "Events counted.")),
+    "due_ms",
+)
+
+Body = Callable[["Engine", RecordBatch, Unit], Awaitable[None]]
+
+
+def engine_settings(broker: Broker, **overrides: Any) -> Settings:
+    """Settings of a worker under test, with topics under a prefix of its own, created where that is possible."""
+    guarantee = Guarantee.EXACTLY_ONCE if broker.transactional else Guarantee.AT_LEAST_ONCE
+    defaults: dict[str, Any] = {
+        "broker": broker.bootstrap,
+        "prefix": unique("t") + "-",
+        "worker_id": "worker-0",
+        "guarantee": guarantee,
+        "partitions": PARTITIONS,
+        "session_timeout_s": 6,
+        "tick_s": 0.2,
+        "batch_timeout_s": 20,
+    }
+    settings = load_settings(**(defaults | overrides))
+    prepare(broker, settings)
+    return settings
+
+
+def prepare(broker: Broker, settings: Settings) -> None:
+    """Make the topics: by the table on a real broker; the embedded one makes a topic when it is asked for."""
+    if broker.transactional:
+        apply(settings)
+    else:
+        make_topics(settings)
+
+
+async def count(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+    """Count each session's events, and send the size of every batch that has any."""
+    state = engine.counts.of(batch)
+    if len(batch):
+        numbers = state.row_numbers(batch.columns.column("session_id"))
+        np.add.at(state.rows["events"], numbers, 1)
+        state.rows["due_ms"][numbers] = 2**62
+        unit.send("site-delta", delta(batch, len(batch)))
+
+
+def delta(batch: RecordBatch, folded: int) -> dict[str, Any]:
+    """A site-delta that says how many events a batch had."""
+    zeros = ("visits", "converted_visits", "orders", "order_lines", "late", "duplicate", "undecided", "capped")
+    return {
+        "site_id": "shop",
+        "source_topic": batch.topic,
+        "source_partition": batch.partition.number,
+        "watermark": batch.watermark,
+        "folded": folded,
+        "unconsented": 0,
+        **dict.fromkeys(zeros, 0),
+    }
+
+
+@dataclass
+class Engine:
+    """A running app. `batches` counts those with records that reached the agent; `seen` their records."""
+
+    app: StreamApp
+    counts: StateHandle[ColumnState]
+    batches: int = 0
+    seen: int = 0
+    _change: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def note(self, batch: RecordBatch) -> None:
+        self.batches += bool(len(batch))
+        self.seen += len(batch)
+        self._change.set()
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until a batch makes the condition true; a stream that stops instead raises its reason."""
+        while not condition():
+            self._change.clear()
+            ended = asyncio.ensure_future(self.app.consumer.ended())
+            changed = asyncio.ensure_future(self._change.wait())
+            await asyncio.wait([ended, changed], timeout=LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
+            assert changed.done() or ended.done(), f"no batch in {LIMIT_S} s"
+            if ended.done() and not condition():
+                raise AssertionError(f"the stream ended early: {self.app.consumer.crash_reason!r}")
+            changed.cancel()
+            ended.cancel()
+
+    async def failure(self) -> BaseException:
+        """Wait until the stream stops by itself, and return why."""
+        await asyncio.wait_for(self.app.consumer.ended(), LIMIT_S)
+        reason = self.app.consumer.crash_reason
+        assert reason is not None
+        return reason
+
+    @property
+    def partitions(self) -> int:
+        """Partitions of this worker whose state is whole."""
+        return len(self.app.consumer.partitions.in_use())
+
+    def states(self) -> dict[str, int]:
+        """Events counted of each session, over all partitions of this worker."""
+        counted: dict[str, int] = {}
+        for partition in self.app.consumer.partitions.in_use():
+            state: Any = partition.states["session"]
+            for key in state.keys():
+                row = state.find(key)
+                counted[key] = int(row["events"][0])
+        return counted
+
+
+@asynccontextmanager
+async def running(settings: Settings, body: Body = count) -> AsyncIterator[Engine]:
+    """An app whose agent handles each batch with `body` inside its unit."""
+    app = StreamApp(settings)
+    engine = Engine(app, app.column_state(COUNTS))
+
+    @app.agent(app.group("live"))  # type: ignore[untyped-decorator]
+    async def counting(batches: Any) -> None:
+        async for batch in batches:
+            with batch.unit() as unit:
+                await body(engine, batch, unit)
+            engine.note(batch)
+
+    await app.start()
+    try:
+        yield engine
+    finally:
+        await app.stop()
+
+
+def committed_records(settings: Settings, topic: str, expected: int) -> list[dict[str, Any]]:
+    """The first `expected` committed records of a topic, decoded; fails where they do not come."""
+    spec = TOPICS[topic]
+    assert spec.record is not None
+    client = reader(settings)
+    name = settings.prefix + topic
+    numbers = client.list_topics(name, timeout=LIMIT_S).topics[name].partitions
+    client.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in numbers])
+    values: list[bytes] = []
+    try:
+        while len(values) < expected:
+            messages = [message for message in take(client, 100, LIMIT_S) if message.error() is None]
+            values += [message.value() for message in messages]
+    finally:
+        client.close()
+    records: list[dict[str, Any]] = Decoder(record_type(spec.record), SchemaStore()).decode(values).batch.to_pylist()
+    return records
+
+
+def group_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:
+    """The group's committed offsets on a topic, by partition; partitions without one are left out."""
+    client = group_observer(settings, group)
+    name = settings.prefix + topic
+    numbers = client.list_topics(name, timeout=LIMIT_S).topics[name].partitions
+    offsets = client.committed([TopicPartition(name, number) for number in numbers], timeout=LIMIT_S)
+    client.close()
+    return {tp.partition: tp.offset for tp in offsets if tp.offset >= 0}

@@ -1,0 +1,50 @@
+"""librdkafka's mock cluster as a broker inside this process: for the demo and quick tests.
+
+At least once, in memory, 4 partitions a topic, one worker, the newest 5 MiB of a partition; no transactions that mean
+anything, no read_committed, compaction or retention. Every claim about guarantees needs a real Kafka.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from confluent_kafka import Producer
+
+from topics.clients import producer
+from topics.errors import ConfigurationError
+from topics.settings import Settings
+from topics.table import TOPICS
+
+PARTITIONS = 4
+"""The mock cluster makes its topics itself, with this many partitions."""
+
+LIMITS = (
+    "embedded broker: in memory, at least once, one worker, the newest 5 MiB of a partition; "
+    "exactly once needs a real Kafka"
+)
+ANSWER_S = 10.0
+
+
+@contextmanager
+def embedded_broker() -> Iterator[str]:
+    """The bootstrap address of a broker that lives as long as the context."""
+    cluster = Producer({"bootstrap.servers": "embedded:1", "test.mock.num.brokers": 1, "log_level": 2})
+    brokers = cluster.list_topics(timeout=ANSWER_S).brokers.values()
+    yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+    cluster.close()
+
+
+def make_topics(settings: Settings) -> None:
+    """Make every topic of the table on an embedded broker: it makes a topic when a producer asks for it.
+
+    Raises ConfigurationError where the broker does not answer.
+    """
+    client = producer(settings)
+    for name in TOPICS:
+        made = client.list_topics(settings.prefix + name, timeout=ANSWER_S).topics[settings.prefix + name]
+        if made.error is not None or len(made.partitions) != PARTITIONS:
+            raise ConfigurationError(
+                f"{settings.broker} did not make topic {settings.prefix + name} with {PARTITIONS} partitions "
+                f"({made.error}); is it an embedded broker? `lam topics apply` is for real ones"
+            )
