@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ class RecordType:
     """
 
     name: str
-    schema_json: str
+    schema_json: str = field(repr=False)
 
     @cached_property
     def tree(self) -> dict[str, Tree]:
@@ -55,7 +55,7 @@ class RecordType:
         """What the fields admit beyond their type, in the order of the fields."""
         return tuple(constraints(self.tree))
 
-    def field(self, name: str) -> dict[str, Any]:
+    def field_named(self, name: str) -> dict[str, Any]:
         """The top-level field of that name with all its attributes. Raises SchemaError where there is none."""
         for field in self.tree["fields"]:
             if field["name"] == name:
