@@ -66,7 +66,8 @@ def _type_faults(reader: Any, writer: Any, place: str) -> Iterator[str]:
         yield from _record_faults(reader, writer, place)
         return
     # A checker remembers by identity, and forgets nothing: one for each question.
-    result = ReaderWriterCompatibilityChecker().get_compatibility(reader, writer)
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]
+    result = checker.get_compatibility(reader, writer)
     if result.compatibility is not SchemaCompatibilityType.compatible:
         kinds = ", ".join(sorted({fault.value.replace("_", " ") for fault in result.incompatibilities}))
         details = "; ".join(sorted(result.messages))

@@ -2,8 +2,8 @@
 
     python -m scripts.golden
 
-A golden file, `schemas/golden/<record type>/<fingerprint>.json`, holds the writer's schema and a handful of records, each as
-JSON and as the framed value in hex. They stand for what lies on topics, so they are only ever added.
+A golden file, `schemas/golden/<record type>/<fingerprint>.json`, holds the writer's schema and a handful of records,
+each as JSON and as the framed value in hex. They stand for what lies on topics, so they are only ever added.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
@@ -61,7 +60,7 @@ def _deeper(inner: st.SearchStrategy[Tree]) -> st.SearchStrategy[Tree]:
 
 
 @st.composite
-def record_schemas(draw: Callable[[st.SearchStrategy[Any]], Any]) -> dict[str, Any]:
+def record_schemas(draw: st.DrawFn) -> dict[str, Any]:
     """A record schema of up to five fields of nested types; names do not repeat, arrays have items of some bytes."""
     primitive = st.sampled_from(["boolean", "int", "long", "float", "double", "string"])
     leaves = st.one_of(primitive, st.integers(0, 10**9).map(_enum))
@@ -88,7 +87,7 @@ def _unique(node: Tree, counter: list[int]) -> Tree:
 
 
 @st.composite
-def damaged(draw: Callable[[st.SearchStrategy[Any]], Any], value: bytes) -> bytes:
+def damaged(draw: st.DrawFn, value: bytes) -> bytes:
     """The value with bytes cut off, appended, inserted or changed."""
     way = draw(st.sampled_from(["cut", "append", "insert", "flip"]))
     at = draw(st.integers(0, max(len(value) - 1, 0)))
@@ -105,7 +104,7 @@ def damaged(draw: Callable[[st.SearchStrategy[Any]], Any], value: bytes) -> byte
 
 
 def as_records(rows: list[dict[str, Any]], tree: Tree) -> list[dict[str, Any]]:
-    """Records, or the rows of a batch, alike: fields in the schema's order, maps as dicts (the last of equal keys stands)."""
+    """Records, or the rows of a batch, alike: fields in the schema's order, maps as dicts."""
     return [_as_record(row, tree) for row in rows]
 
 
@@ -119,5 +118,8 @@ def _as_record(value: Any, node: Tree) -> Any:
     if name == "array":
         return [_as_record(item, inner["items"]) for item in value]
     if name == "map":
-        return {key: _as_record(item, inner["values"]) for key, item in (value.items() if isinstance(value, dict) else value)}
+        return {
+            key: _as_record(item, inner["values"])
+            for key, item in (value.items() if isinstance(value, dict) else value)
+        }
     return value

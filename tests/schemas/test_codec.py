@@ -43,7 +43,8 @@ def assert_whole(decoded: Decoded, count: int) -> None:
     rows, bad = decoded.rows.tolist(), [entry.index for entry in decoded.bad]
     assert decoded.rows.dtype == np.int64
     assert len(rows) == decoded.batch.num_rows
-    assert rows == sorted(rows) and bad == sorted(bad)
+    assert rows == sorted(rows)
+    assert bad == sorted(bad)
     assert sorted(rows + bad) == list(range(count))
 
 
@@ -87,7 +88,7 @@ def test_a_damaged_value_is_isolated(kind: RecordType, data: st.DataObject) -> N
     decoded = Decoder(kind, STORE, unknown="dlq").decode(sent)
     assert_whole(decoded, len(sent))
     assert {entry.index for entry in decoded.bad} <= {hurt}
-    for row, record in zip(decoded.rows.tolist(), as_records(decoded.batch.to_pylist(), kind.tree)):
+    for row, record in zip(decoded.rows.tolist(), as_records(decoded.batch.to_pylist(), kind.tree), strict=True):
         value = sent[row]
         assert value is not None
         expected, taken = reference.read(value[FRAMING.header_bytes :], kind.schema_json)
@@ -120,15 +121,19 @@ def test_each_bad_value_has_its_reason_and_place() -> None:
     ]  # fmt: skip
     messages = {entry.index: entry.message for entry in decoded.bad}
     assert "attributes" in messages[3]
-    assert "lamstream.SiteDelta" in messages[5] and "lamstream.SessionEvent" in messages[5]
+    assert "lamstream.SiteDelta" in messages[5]
+    assert "lamstream.SessionEvent" in messages[5]
     assert "event_id" in messages[8]
-    assert "field type" in messages[9] and "32 symbols" in messages[9]
+    assert "field type" in messages[9]
+    assert "32 symbols" in messages[9]
 
 
 def test_an_unknown_schema_stops_the_batch_until_it_is_added() -> None:
     """An unknown fingerprint raises, and decodes once the store has the schema."""
     newer = EVENT.schema_json.replace('"maximum": 1000\n', '"maximum": 1000, "aliases": []\n')
-    extended = newer.replace('"name": "attributes"', '"name": "extra", "type": "int", "default": 0}, {"name": "attributes"')
+    extended = newer.replace(
+        '"name": "attributes"', '"name": "extra", "type": "int", "default": 0}, {"name": "attributes"'
+    )
     kind = RecordType("newer", extended)
     store = SchemaStore()
     decoder = Decoder(EVENT, store)
@@ -139,14 +144,16 @@ def test_an_unknown_schema_stops_the_batch_until_it_is_added() -> None:
     assert store.add(extended) == kind.fingerprint
     decoded = decoder.decode([framed(EVENT, {**BARE, "page_id": "1"}), value, framed(EVENT, {**BARE, "page_id": "2"})])
     assert decoded.batch.column("page_id").to_pylist() == ["1", "/", "2"]
-    assert decoded.rows.tolist() == [0, 1, 2] and decoded.bad == []
+    assert decoded.rows.tolist() == [0, 1, 2]
+    assert decoded.bad == []
 
 
 def test_an_empty_batch_has_the_readers_columns() -> None:
     """No values, and only bad values, give a batch of no rows."""
     for sent in ([], [None], [b"x"]):
         decoded = Decoder(EVENT, STORE).decode(sent)
-        assert decoded.batch.num_rows == 0 and decoded.batch.schema.equals(EVENT.arrow_schema)
+        assert decoded.batch.num_rows == 0
+        assert decoded.batch.schema.equals(EVENT.arrow_schema)
         assert len(decoded.bad) == len(sent)
 
 

@@ -29,7 +29,8 @@ def assert_read(sent: list[bytes], writer_json: str, reader: RecordType) -> None
     decoded = Decoder(reader, store).decode(sent)
     assert decoded.bad == []
     expected = [reference.read(value[10:], writer_json, reader.schema_json)[0] for value in sent]
-    assert repr(as_records(decoded.batch.to_pylist(), reader.tree)) == repr(as_records(expected, reader.tree))
+    actual = decoded.batch.to_pylist()
+    assert repr(as_records(actual, reader.tree)) == repr(as_records(expected, reader.tree))
 
 
 @pytest.mark.parametrize("kind", all_record_types(), ids=lambda kind: kind.name)
@@ -37,8 +38,8 @@ def test_the_schema_of_today_has_its_golden_file(kind: RecordType) -> None:
     """Every version of a schema has golden records before it is used."""
     assert golden_file(kind).exists(), (
         f"found no golden records for the schema of {kind.name} with fingerprint {kind.fingerprint.hex()}; expected "
-        f"{golden_file(kind)}: if schemas/avsc/{kind.name}.avsc was meant to change, run `python -m scripts.golden` and "
-        "commit the new file beside the old ones; if not, restore the avsc"
+        f"{golden_file(kind)}: if schemas/avsc/{kind.name}.avsc was meant to change, run `python -m scripts.golden` "
+        "and commit the new file beside the old ones; if not, restore the avsc"
     )
 
 

@@ -30,11 +30,13 @@ def test_a_name_without_a_schema_is_refused_with_those_there_are() -> None:
     """An unknown record type or field is refused, and the message lists what there is."""
     with pytest.raises(SchemaError, match="no record type 'sesion-event'; expected one of intervention, session-event"):
         record_type("sesion-event")
-    with pytest.raises(SchemaError, match="no field sight_id in lamstream.SiteDelta; expected one of site_id"):
+    with pytest.raises(SchemaError, match=r"no field sight_id in lamstream.SiteDelta; expected one of site_id"):
         record_type("site-delta").field_named("sight_id")
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '"long"', '{"type": "record"}', '{"type": "array", "items": "long"}', "3"])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '"long"', '{"type": "record"}', '{"type": "array", "items": "long"}', "3"]
+)
 def test_what_is_no_record_schema_is_refused(text: str) -> None:
     """Text that is no JSON, no Avro or no record is refused as a schema."""
     with pytest.raises(SchemaError, match="expected"):
@@ -44,8 +46,8 @@ def test_what_is_no_record_schema_is_refused(text: str) -> None:
 def test_vocabularies_are_the_symbols_of_the_avsc() -> None:
     """A symbol's code is its place in the avsc, and a symbol that is not there is refused."""
     fields = {field["name"]: field for field in json.loads(record_type("session-event").schema_json)["fields"]}
-    assert vocabulary.EVENT_TYPES == tuple(fields["type"]["type"]["symbols"])
-    assert vocabulary.PAGE_TYPES == tuple(fields["page_type"]["type"]["symbols"])
+    assert tuple(fields["type"]["type"]["symbols"]) == vocabulary.EVENT_TYPES
+    assert tuple(fields["page_type"]["type"]["symbols"]) == vocabulary.PAGE_TYPES
     assert vocabulary.code(vocabulary.EVENT_TYPES, "click") == fields["type"]["type"]["symbols"].index("click")
     with pytest.raises(SchemaError, match="'klick'; expected one of page_view"):
         vocabulary.code(vocabulary.EVENT_TYPES, "klick")
@@ -63,7 +65,8 @@ def test_the_store_holds_the_package_and_what_is_added() -> None:
     assert fingerprint not in store
     with pytest.raises(UnknownSchema, match=fingerprint.hex()):
         store.get(fingerprint)
-    assert store.add(added) == fingerprint and store.get(fingerprint) == added
+    assert store.add(added) == fingerprint
+    assert store.get(fingerprint) == added
     with pytest.raises(SchemaError, match="bytes"):
         store.add('{"type": "record", "name": "X", "fields": [{"name": "f", "type": "bytes"}]}')
 
@@ -77,5 +80,6 @@ def test_a_fingerprint_is_of_the_canonical_form() -> None:
 
 def test_every_error_is_of_the_project() -> None:
     """An unknown schema is no broken one: it can be waited for."""
-    assert issubclass(SchemaError, LamstreamError) and issubclass(UnknownSchema, LamstreamError)
+    assert issubclass(SchemaError, LamstreamError)
+    assert issubclass(UnknownSchema, LamstreamError)
     assert not issubclass(UnknownSchema, SchemaError)

@@ -78,7 +78,7 @@ def decoded(writer: str, reader: str, *records: dict[str, Any]) -> Decoded:
 @settings(max_examples=100)
 @given(st.data())
 def test_old_records_are_read_as_fastavro_reads_them(data: st.DataObject) -> None:
-    """Defaults, order, dropped and renamed fields, promotions and default symbols come out as fastavro resolves them."""
+    """Defaults, order, dropped and renamed fields, promotions and default symbols are as fastavro resolves them."""
     kind = RecordType("old", OLD)
     records = data.draw(st.lists(values(kind.tree), min_size=1, max_size=4))
     result = decoded(OLD, NEW, *records)
@@ -93,7 +93,9 @@ def test_old_records_are_read_as_fastavro_reads_them(data: st.DataObject) -> Non
 
 def _as_float32(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """fastavro keeps the double of a number promoted to float."""
-    return [{**entry, **{name: float(np.float32(entry[name])) for name in ("int_float", "long_float")}} for entry in records]
+    return [
+        {**entry, **{name: float(np.float32(entry[name])) for name in ("int_float", "long_float")}} for entry in records
+    ]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=12), st.data())
@@ -123,8 +125,12 @@ def test_a_symbol_unknown_to_a_reader_without_default_is_bad() -> None:
     result = decoded(writer, reader, *rows)
     assert result.rows.tolist() == [0, 3]
     assert result.batch.to_pylist() == [rows[0], rows[3]]
-    assert [(entry.index, entry.reason) for entry in result.bad] == [(1, Reason.UNKNOWN_SYMBOL), (2, Reason.UNKNOWN_SYMBOL)]
-    assert "'c' in field e" in result.bad[0].message and "'x' in field l[]" in result.bad[1].message
+    assert [(entry.index, entry.reason) for entry in result.bad] == [
+        (1, Reason.UNKNOWN_SYMBOL),
+        (2, Reason.UNKNOWN_SYMBOL),
+    ]
+    assert "'c' in field e" in result.bad[0].message
+    assert "'x' in field l[]" in result.bad[1].message
 
 
 def test_a_null_where_the_reader_admits_none_is_bad() -> None:
@@ -151,4 +157,5 @@ def test_an_incompatible_writer_makes_its_records_bad(writer: str, reader: str, 
     sent: list[bytes | None] = [FRAMING.frame(store.add(writer), b"anything") for _ in range(2)]
     result = Decoder(RecordType("r", reader), store).decode(sent)
     assert [entry.reason for entry in result.bad] == [Reason.INCOMPATIBLE_SCHEMA] * 2
-    assert re.search(named, result.bad[0].message) and kind.fingerprint.hex() in result.bad[0].message
+    assert re.search(named, result.bad[0].message)
+    assert kind.fingerprint.hex() in result.bad[0].message

@@ -43,7 +43,8 @@ BOUNDED = RecordType(
     ),
 )
 GOOD: dict[str, Any] = {
-    "number": 0, "share": 0.5, "free": None, "text": "a", "maybe": None, "items": [], "pairs": {}, "nested": {"deep": 0},
+    "number": 0, "share": 0.5, "free": None, "text": "a", "maybe": None, "items": [], "pairs": {},
+    "nested": {"deep": 0},
 }  # fmt: skip
 
 
@@ -76,7 +77,7 @@ def batch_of(kind: RecordType, records: list[dict[str, Any]]) -> pa.RecordBatch:
     ],
 )
 def test_each_violation_has_its_reason_and_message(change: dict[str, Any], reason: Reason, named: str) -> None:
-    """A row that breaks a constraint is named with what was found, what was expected and the field, the first by order."""
+    """A row that breaks a constraint is named by its first violation: found, expected, field."""
     batch = batch_of(BOUNDED, [GOOD, GOOD | change, GOOD])
     for where, rows in ((batch, [1]), (batch.slice(1), [0]), (batch.slice(2), [])):
         found = violations(where, BOUNDED)
@@ -145,7 +146,9 @@ def test_a_constraint_that_would_not_be_checked_is_refused(field: dict[str, Any]
 def test_constraints_are_those_of_the_avsc() -> None:
     """The constraints of a field are its attributes in the avsc, in the order of the fields."""
     by_field = {constraint.field: constraint for constraint in record_type("session-event").constraints}
-    assert by_field["containers"].max_items == 64 and by_field["containers"].max_length == 64
-    assert by_field["scroll_depth"].minimum == 0 and by_field["scroll_depth"].maximum == 1
+    assert by_field["containers"].max_items == 64
+    assert by_field["containers"].max_length == 64
+    assert by_field["scroll_depth"].minimum == 0
+    assert by_field["scroll_depth"].maximum == 1
     assert by_field["event_id"].min_length == 1
     assert list(by_field)[:2] == ["event_id", "site_id"]

@@ -59,7 +59,7 @@ def test_what_the_walker_accepts_fastavro_reads_to_the_last_byte(data: st.DataOb
 def test_any_bytes_are_walked_within_their_bounds(payloads: list[bytes]) -> None:
     """Arbitrary bytes are walked without an error, and never beyond their end."""
     result = walked(record_type("session-event").schema_json, payloads)
-    assert all(0 <= length <= len(payload) for length, payload in zip(result.lengths.tolist(), payloads))
+    assert all(0 <= length <= len(payload) for length, payload in zip(result.lengths.tolist(), payloads, strict=True))
 
 
 @pytest.mark.parametrize(
@@ -121,8 +121,12 @@ def test_utf8_is_what_python_calls_utf8(text: bytes) -> None:
     assert fault("string", bytes([2 * len(text)]) + text) is expected
 
 
-@given(st.lists(st.sampled_from([0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0, 0xED, 0xF0, 0xF4]),
-                max_size=8))
+@given(
+    st.lists(
+        st.sampled_from([0x41, 0x7F, 0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF, 0xC1, 0xC2, 0xDF, 0xE0, 0xED, 0xF0, 0xF4]),
+        max_size=8,
+    )
+)
 def test_utf8_at_the_edges_of_its_ranges(codes: list[int]) -> None:
     """Overlong forms, surrogates and code points beyond the last are invalid, their neighbours valid, as in Python."""
     test_utf8_is_what_python_calls_utf8.hypothesis.inner_test(bytes(codes))  # type: ignore[attr-defined]
@@ -150,4 +154,6 @@ def test_a_fault_names_its_field_and_byte() -> None:
     result = walk(program, np.frombuffer(b"\x02\x02k\x02\x05\x00", np.uint8), np.array([0]), np.array([6]))
     reason, message = result.describe(program, 0)
     assert reason.value == "malformed"
-    assert "field f{}" in message and "boolean" in message and "byte 4" in message
+    assert "field f{}" in message
+    assert "boolean" in message
+    assert "byte 4" in message
