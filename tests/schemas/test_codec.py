@@ -242,3 +242,25 @@ def test_a_batch_encodes_by_the_names_of_its_columns() -> None:
 def test_bad_is_what_a_dead_letter_needs() -> None:
     """A reason is the text of its label."""
     assert Bad(1, Reason.NULL_VALUE, "m").reason.value == "null_value"
+
+
+LONGS = RecordType(
+    "longs", schema_json='{"type":"record","name":"L","fields":[{"name":"f","type":{"type":"array","items":"long"}}]}'
+)
+
+
+@pytest.mark.parametrize(
+    ("payload", "expected"),
+    [
+        (b"\x04\x02\x04\x00", [1, 2]),
+        (b"\x03\x04\x02\x04\x00", [1, 2]),
+        (b"\x02\x02\x01\x02\x04\x00", [1, 2]),
+        (b"\x02\x82\x00\x00", [1]),
+        (b"\x82\x00\x82\x80\x80\x80\x80\x80\x80\x80\x80\x00\x80\x00", [1]),
+    ],
+)
+def test_unusual_encodings_are_read(payload: bytes, expected: list[int]) -> None:
+    """Blocks with and without their size, several of them, and numbers in more bytes than they need are all Avro."""
+    decoded = Decoder(LONGS, STORE).decode([FRAMING.frame(LONGS.fingerprint, payload)])
+    assert decoded.bad == []
+    assert decoded.batch.column("f").to_pylist() == [expected]

@@ -121,6 +121,18 @@ def test_a_sum_that_overflows_is_no_violation() -> None:
     assert violations(batch_of(kind, [{"f": 1.7e308}] * 3), kind) == []
 
 
+def test_what_lies_under_a_null_is_not_looked_at() -> None:
+    """The entries that Arrow may keep under a null list break nothing."""
+    field = {"name": "f", "type": ["null", {"type": "array", "items": "string"}], "maxItems": 1, "maxLength": 1}
+    kind = RecordType("maybe", json.dumps({"type": "record", "name": "M", "fields": [field]}))
+    hidden = pa.ListArray.from_arrays(
+        pa.array([0, 2, 3], pa.int32()), pa.array(["long", "x", "y"]), mask=pa.array([True, False])
+    )
+    assert violations(pa.RecordBatch.from_arrays([hidden], ["f"]), kind) == []
+    shown = pa.ListArray.from_arrays(pa.array([0, 2, 3], pa.int32()), pa.array(["long", "x", "y"]))
+    assert [bad.index for bad in violations(pa.RecordBatch.from_arrays([shown], ["f"]), kind)] == [0]
+
+
 def test_a_batch_without_rows_breaks_nothing() -> None:
     """An empty batch, and one of nulls only, have no violations."""
     assert violations(batch_of(BOUNDED, []), BOUNDED) == []
