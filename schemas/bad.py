@@ -32,7 +32,7 @@ class Reason(str, Enum):
 class Bad(NamedTuple):
     """One value that is not a record: its index in what was handed in, the reason, and a sentence for an operator."""
 
-    index: int
+    index: int  # type: ignore[assignment]
     reason: Reason
     message: str
 

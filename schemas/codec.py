@@ -83,7 +83,7 @@ class Decoder:
 
     def _in_order(self, parts: list[_Part]) -> _Part:
         if not parts:
-            return _Part(pa.RecordBatch.from_pylist([], schema=self._reader.arrow_schema), np.empty(0, np.int64))
+            return _Part(pyruhvro.deserialize_array([], self._reader.schema_json), np.empty(0, np.int64))
         if len(parts) == 1:
             return parts[0]
         rows = np.concatenate([part.rows for part in parts])

@@ -85,6 +85,6 @@ def _refuse_misplaced(field: dict[str, Any], node: Tree, path: tuple[str, ...]) 
 def _refuse_inside(element: Tree, path: tuple[str, ...]) -> None:
     if kind(element) == "record" and any(field.keys() & _ATTRIBUTES for field in element["fields"]):
         raise SchemaError(
-            f"found constraints inside the elements of field {'.'.join(path)}; expected none, since they are not checked "
+            f"found constraints inside the elements of field {'.'.join(path)}; expected none, as they are not checked "
             "there: move them to a field of their own or remove them"
         )

@@ -55,7 +55,7 @@ class Encoder:
             chunks = pyruhvro.serialize_record_batch(fitted, self._schema_json, 1)
         except ValueError as error:
             raise UnfitRecord(
-                f"found a batch that does not encode ({error}); expected one of {self._record_type.full_name}: correct it"
+                f"found a batch that does not encode ({error}); expected {self._record_type.full_name}: correct it"
             ) from error
         header = self._header
         return [header + payload for chunk in chunks for payload in chunk.to_pylist()]
@@ -76,17 +76,21 @@ def _refuse_nulls(column: pa.Array, node: Tree, place: str) -> None:
     """The batch encoder writes a null as an empty value where the schema admits none, so it must not see one."""
     admits_null, inner = nullable(node)
     if column.null_count and not admits_null and kind(node) not in ("null", "union"):
-        raise UnfitRecord(f"found {column.null_count} null in column {place}; expected a {kind(node)} in every row: fill it")
+        raise UnfitRecord(
+            f"found {column.null_count} null in column {place}; expected a {kind(node)} in every row: fill it"
+        )
     name = kind(inner)
     if name == "record":
-        for field, child in zip(inner["fields"], column.flatten()):
-            # Below a null record every field is null.
-            if child.null_count > column.null_count or not column.null_count:
-                _refuse_nulls(child, field["type"], f"{place}.{field['name']}")
+        # Below a null record every field is null, and none of them is written.
+        children = column.drop_null().flatten()
+        for field, child in zip(inner["fields"], children, strict=True):
+            _refuse_nulls(child, field["type"], f"{place}.{field['name']}")
     elif name == "array":
         _refuse_nulls(column.flatten(), inner["items"], f"{place}[]")
     elif name == "map":
-        _refuse_nulls(column.items, inner["values"], f"{place}{{}}")
+        # Unlike a list's `flatten`, `items` holds also what lies outside of a slice.
+        first, last = (column.offsets[at].as_py() for at in (0, -1))
+        _refuse_nulls(column.items[first:last], inner["values"], f"{place}{{}}")
 
 
 def _misfit(record: Any, tree: dict[str, Tree], place: str) -> str | None:

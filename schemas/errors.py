@@ -34,6 +34,6 @@ class UnknownSchema(LamstreamError):
     def __init__(self, fingerprint: bytes) -> None:
         self.fingerprint = fingerprint
         super().__init__(
-            f"found a record written with schema {fingerprint.hex()}, which is not known here; expected a schema of this "
+            f"found a record written with schema {fingerprint.hex()}, which is not known here; expected one of this "
             "package or one added to the store: publish the writer's schema, then read the record again"
         )

@@ -71,7 +71,7 @@ class SingleObjectFraming:
         starts = np.zeros(len(values) + 1, np.int64)
         np.cumsum(np.fromiter(map(len, present), np.int64, len(values)), out=starts[1:])
         fingerprints, writer = self._writers(buffer, starts)
-        bad = [Bad(int(i), *_fault(values[i])) for i in np.flatnonzero(writer < 0)]
+        bad = [Bad(i, *_fault(values[i])) for i in np.flatnonzero(writer < 0).tolist()]
         return Framed(buffer, starts, self.header_bytes, fingerprints, writer, bad)
 
     def _writers(
@@ -95,7 +95,10 @@ class SingleObjectFraming:
 
 def _fault(value: bytes | None) -> tuple[Reason, str]:
     if value is None:
-        return Reason.NULL_VALUE, "found no value; expected a record: a null is a deletion, and on compacted topics only"
+        return (
+            Reason.NULL_VALUE,
+            "found no value; expected a record: a null is a deletion, and on compacted topics only",
+        )
     if len(value) >= CONFLUENT_HEADER_BYTES and value[0] == CONFLUENT_MARKER:
         schema_id = int.from_bytes(value[1:CONFLUENT_HEADER_BYTES], "big")
         return (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from schemas.errors import SchemaError
 from schemas.tree import Tree, schema_fingerprint, schema_tree
 
 if TYPE_CHECKING:
-    from importlib.resources.abc import Traversable
+    from importlib.abc import Traversable
 
 AVSC_SUFFIX = ".avsc"
 
@@ -30,7 +30,7 @@ class RecordType:
     """
 
     name: str
-    schema_json: str
+    schema_json: str = field(repr=False)
 
     @cached_property
     def tree(self) -> dict[str, Tree]:
@@ -55,16 +55,16 @@ class RecordType:
         """What the fields admit beyond their type, in the order of the fields."""
         return tuple(constraints(self.tree))
 
-    def field(self, name: str) -> dict[str, Any]:
+    def field_named(self, name: str) -> dict[str, Any]:
         """The top-level field of that name with all its attributes. Raises SchemaError where there is none."""
-        for field in self.tree["fields"]:
-            if field["name"] == name:
-                return dict(field)
-        names = ", ".join(field["name"] for field in self.tree["fields"])
+        for entry in self.tree["fields"]:
+            if entry["name"] == name:
+                return dict(entry)
+        names = ", ".join(entry["name"] for entry in self.tree["fields"])
         raise SchemaError(f"found no field {name} in {self.full_name}; expected one of {names}")
 
 
-@lru_cache(maxsize=None)
+@cache
 def record_type(name: str) -> RecordType:
     """The record type of that name, loaded once. Raises SchemaError where the package has none, or a broken one."""
     names = _names()

@@ -1,8 +1,8 @@
 """From a writer's columns to the reader's: Avro schema resolution, on whole columns.
 
-Source: Avro specification, "Schema Resolution". Fields are matched by name and by the reader's aliases; what the writer
-lacks gets the reader's default, what the reader lacks is dropped, numbers are promoted, and an enum symbol unknown to the
-reader becomes the reader's default symbol.
+Source: Avro specification, "Schema Resolution". Fields are matched by name and by the reader's aliases; what the
+writer lacks gets the reader's default, what the reader lacks is dropped, numbers are promoted, and an enum symbol
+unknown to the reader becomes the reader's default symbol.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ def _inner_step(writer: Tree, reader: Tree, target: pa.DataType, place: str) -> 
 
 def _incompatible(writer: Tree, reader: Tree, place: str) -> IncompatibleSchema:
     return IncompatibleSchema(
-        f"found field {place} written as {quoted(writer)}; expected a type that becomes {quoted(reader)}: write it in the "
-        "reader's type, or add a new field"
+        f"found field {place} written as {quoted(writer)}; expected a type that becomes {quoted(reader)}: write "
+        "it in the reader's type, or add a new field"
     )
 
 
@@ -147,13 +147,17 @@ def _enum_step(writer: Tree, reader: Tree, place: str) -> Step:
         if default is not None:
             return Resolved(pc.if_else(admitted, column, default), [])
         refused = np.flatnonzero(~admitted.to_numpy(zero_copy_only=False))
-        return Resolved(column, [_unknown_symbol(int(row), column[int(row)].as_py(), symbols, place) for row in refused])
+        return Resolved(
+            column, [_unknown_symbol(int(row), column[int(row)].as_py(), symbols, place) for row in refused]
+        )
 
     return step
 
 
 def _unknown_symbol(row: int, symbol: str, symbols: list[str], place: str) -> Unresolved:
-    message = f"found symbol {quoted(symbol)} in field {place}; expected one of {', '.join(symbols)}, as there is no default"
+    message = (
+        f"found symbol {quoted(symbol)} in field {place}; expected one of {', '.join(symbols)}, as there is no default"
+    )
     return Unresolved(row, Reason.UNKNOWN_SYMBOL, message)
 
 
@@ -161,7 +165,8 @@ def _record_step(writer: Tree, reader: Tree, target: pa.DataType, place: str) ->
     _same_name(writer, reader, place)
     fields = [target.field(i) for i in range(target.num_fields)]
     steps = [
-        _field_step(writer, field, arrow.type, f"{place}.{field['name']}") for field, arrow in zip(reader["fields"], fields)
+        _field_step(writer, field, arrow.type, f"{place}.{field['name']}")
+        for field, arrow in zip(reader["fields"], fields, strict=True)
     ]
 
     def step(column: pa.Array) -> Resolved:
@@ -171,7 +176,9 @@ def _record_step(writer: Tree, reader: Tree, target: pa.DataType, place: str) ->
         unresolved = [entry for part in parts for entry in part.unresolved]
         if absent is not None:
             unresolved = [entry for entry in unresolved if not absent[entry.row].as_py()]
-        return Resolved(pa.StructArray.from_arrays([part.column for part in parts], fields=fields, mask=absent), unresolved)
+        return Resolved(
+            pa.StructArray.from_arrays([part.column for part in parts], fields=fields, mask=absent), unresolved
+        )
 
     return step
 
@@ -203,14 +210,14 @@ def _of_parents(unresolved: list[Unresolved], column: pa.Array) -> list[Unresolv
         return []
     offsets = column.offsets.to_numpy()
     parents = np.searchsorted(offsets, [entry.row for entry in unresolved], side="right") - 1
-    return [entry._replace(row=int(parent)) for entry, parent in zip(unresolved, parents)]
+    return [entry._replace(row=int(parent)) for entry, parent in zip(unresolved, parents, strict=True)]
 
 
 def _same_name(writer: Tree, reader: Tree, place: str) -> None:
     names = {reader["name"], *reader.get("aliases", ())}
     if writer["name"].rpartition(".")[2] not in {name.rpartition(".")[2] for name in names}:
         raise IncompatibleSchema(
-            f"found field {place} written as {writer['name']}; expected {reader['name']}: keep the name, or add an alias"
+            f"found field {place} written as {writer['name']}; expected {reader['name']}: keep the name or add an alias"
         )
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 import json
 from typing import Any, cast
 
-from fastavro.schema import SchemaParseException, parse_schema
+from fastavro.schema import SchemaParseException, parse_schema, to_parsing_canonical_form
 from fastavro.schema import fingerprint as fastavro_fingerprint
-from fastavro.schema import to_parsing_canonical_form
 
 from schemas.errors import SchemaError
 
@@ -43,7 +42,7 @@ def canonical_form(schema_json: str) -> str:
 
 
 def schema_fingerprint(schema_json: str) -> bytes:
-    """The 8 bytes that stand for a schema in front of a record: CRC-64-AVRO of its Parsing Canonical Form, little-endian.
+    """The 8 bytes that stand for a schema in front of a record: CRC-64-AVRO of its canonical form, little-endian.
 
     Source: Avro specification, "Single-object encoding".
     """
@@ -99,7 +98,7 @@ def _expand(node: Any, named: dict[str, Tree], open_names: tuple[str, ...], plac
 def _array(items: Tree, place: str) -> Tree:
     if least_bytes(items) == 0:
         raise SchemaError(
-            f"found an array at {place} whose items take no bytes; expected items of at least one byte, since otherwise a "
+            f"found an array at {place} whose items take no bytes; expected items of at least one byte, or else a "
             "record of a few bytes can claim any number of them: count them in a long"
         )
     return {"type": "array", "items": items}
@@ -109,7 +108,9 @@ def _reference(name: str, named: dict[str, Tree], open_names: tuple[str, ...], p
     if name in PRIMITIVES:
         return name
     if name in open_names:
-        raise SchemaError(f"found a recursive reference to {name} at {place}; expected a schema of finite depth: unfold it")
+        raise SchemaError(
+            f"found a recursive reference to {name} at {place}; expected a schema of finite depth: unfold it"
+        )
     if name in named:
         return named[name]
     raise SchemaError(

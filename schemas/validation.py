@@ -114,7 +114,9 @@ def _lengths(texts: pa.Array, parent: pa.Array | None, constraint: Constraint, w
         if row is not None:
             text = quoted(texts[at].as_py())
             expected = _range(low, high)
-            yield Bad(row, reason, f"found {length} bytes in {what} {constraint.field} ({text}); expected {expected} bytes")
+            yield Bad(
+                row, reason, f"found {length} bytes in {what} {constraint.field} ({text}); expected {expected} bytes"
+            )
 
 
 def _parent(column: pa.Array, at: int) -> int | None:
@@ -132,7 +134,8 @@ def _outside(column: pa.Array, low: Any, high: Any) -> pa.Array:
 
 
 def _rows(mask: pa.Array) -> list[int]:
-    return np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False)).tolist()
+    rows: list[int] = np.flatnonzero(mask.fill_null(False).to_numpy(zero_copy_only=False)).tolist()
+    return rows
 
 
 def _present(column: pa.Array) -> npt.NDArray[np.bool_]:

@@ -9,7 +9,7 @@ from schemas.tree import nullable
 
 def symbols(record_name: str, field_name: str) -> tuple[str, ...]:
     """The symbols of an enum field, in the order of their codes. Raises SchemaError where the field is no enum."""
-    _, node = nullable(record_type(record_name).field(field_name)["type"])
+    _, node = nullable(record_type(record_name).field_named(field_name)["type"])
     if not isinstance(node, dict) or node["type"] != "enum":
         raise SchemaError(f"found field {field_name} of {record_name} with type {node}; expected an enum")
     return tuple(node["symbols"])

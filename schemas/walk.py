@@ -16,7 +16,6 @@ from numba import njit
 from schemas.bad import Reason
 from schemas.walk_program import (
     BOOLEAN,
-    END,
     ENUM,
     FIXED,
     INT,
@@ -96,14 +95,14 @@ def walk(
     starts: npt.NDArray[np.int64],
     ends: npt.NDArray[np.int64],
 ) -> Walked:
-    """Walk the records at `buffer[starts[i]:ends[i]]` (uint8[bytes], int64[n], int64[n]); raises nothing for bad ones."""
+    """Walk the records at `buffer[starts[i]:ends[i]]` (uint8[bytes], int64[n], int64[n]); raises nothing."""
     count = len(starts)
     walked = Walked(np.empty(count, np.int64), np.empty(count, np.uint8), np.empty(count, np.int32))
     _walk(program.code, program.levels, buffer, starts, ends, walked.lengths, walked.faults, walked.where)
     return walked
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _varint(buffer, at, end):  # type: ignore[no-untyped-def]
     """A zigzag varint of at most 64 bits -> (value, position after it, fault)."""
     raw = np.uint64(0)
@@ -121,7 +120,7 @@ def _varint(buffer, at, end):  # type: ignore[no-untyped-def]
     return np.int64(0), at, _TRUNCATED
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _is_utf8(buffer, at, end):  # type: ignore[no-untyped-def]
     """Whether `buffer[at:end]` is UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF (RFC 3629)."""
     while at < end:
@@ -155,7 +154,7 @@ def _is_utf8(buffer, at, end):  # type: ignore[no-untyped-def]
     return True
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _block_size(buffer, at, end):  # type: ignore[no-untyped-def]
     """The size in bytes that a negative count announces -> (end of the block, position after the size, fault)."""
     size, at, fault = _varint(buffer, at, end)
@@ -166,7 +165,7 @@ def _block_size(buffer, at, end):  # type: ignore[no-untyped-def]
     return at + size, at, fault
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _walk_one(code, left, block_ends, buffer, at, end):  # type: ignore[no-untyped-def]
     """One record -> (instruction it stopped at, position, fault). `left` and `block_ends` are scratch, int64[levels].
 
@@ -259,7 +258,7 @@ def _walk_one(code, left, block_ends, buffer, at, end):  # type: ignore[no-untyp
         step += 1
 
 
-@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+@njit(cache=True, nogil=True)
 def _walk(code, levels, buffer, starts, ends, lengths, faults, where):  # type: ignore[no-untyped-def]
     left = np.zeros(levels, np.int64)
     block_ends = np.zeros(levels, np.int64)

@@ -1,7 +1,7 @@
 """A writer's schema compiled into the small program that the walker runs over encoded records.
 
-An instruction is four integers: the operation and its operands `a`, `b`, `c`. Records are inlined, so that a record is a
-straight run of instructions; only unions and repeated elements jump.
+An instruction is four integers: the operation and its operands `a`, `b`, `c`. Records are inlined, so that a record is
+a straight run of instructions; only unions and repeated elements jump.
 """
 
 from __future__ import annotations
@@ -54,9 +54,7 @@ def compile_program(schema_json: str) -> Program:
     compiler = _Compiler()
     compiler.node(schema_tree(schema_json), "", 0)
     compiler.emit(END, "the end of the record", "record")
-    return Program(
-        np.array(compiler.code, np.int32), compiler.levels, tuple(compiler.places), tuple(compiler.kinds)
-    )
+    return Program(np.array(compiler.code, np.int32), compiler.levels, tuple(compiler.places), tuple(compiler.kinds))
 
 
 class _Compiler:
@@ -101,7 +99,7 @@ class _Compiler:
         table = [self.emit(JUMP, place, "union") for _ in branches]
         self.code[test][2] = table[0]
         exits = []
-        for row, branch in zip(table, branches):
+        for row, branch in zip(table, branches, strict=True):
             self.code[row][1] = len(self.code)
             self.node(branch, place, level)
             exits.append(self.emit(JUMP, place, "union"))
