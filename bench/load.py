@@ -3,7 +3,8 @@
 100,000 sessions are live at any time, their popularity Zipf-distributed (s = 1). A session ends after 15 minutes of
 event time or 2,000 events and makes room for a new one of the same popularity, so that no session grows beyond a
 visit's cap. Encoding is cheap because each session plays one of a few hundred journeys encoded before: only ids,
-sequence numbers and times are put into the gaps. Event time advances at the rate given, whether the events are written ahead or paced.
+sequence numbers and times are put into the gaps. Event time advances at the rate given, whether the events are written
+ahead or paced.
 """
 
 from __future__ import annotations
@@ -84,7 +85,8 @@ def time_bytes(times_ms: npt.NDArray[np.int64]) -> bytes:
     shifts = np.arange(0, 42, 7, dtype=np.uint64)
     septets = ((rest[:, None] >> shifts) & np.uint64(0x7F)).astype(np.uint8)
     septets[:, :5] |= 0x80
-    return septets.tobytes()
+    encoded: bytes = septets.tobytes()
+    return encoded
 
 
 class Template(NamedTuple):

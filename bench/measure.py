@@ -145,9 +145,7 @@ def measure_throughput(subject: Subject, bootstrap: str, prefix: str, written: i
             raise worker.failed(f"gave no rate ({error}; a larger backlog may help)") from error
 
 
-def latency(
-    bootstrap: str, topic: str, cause_of: CauseOf, *, skip_s: float, seconds: float
-) -> list[float]:
+def latency(bootstrap: str, topic: str, cause_of: CauseOf, *, skip_s: float, seconds: float) -> list[float]:
     """Milliseconds from the broker's append of an input record to the receipt of what it led to, committed.
 
     Reads `topic` from its end for `skip_s + seconds` and keeps what is received after the first `skip_s`. Outputs that
