@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from bench.load import write_ahead
 from bench.measure import Plan, SubjectFailed, measure_latency, measure_throughput, prepare
-from bench.rates import Throughput, latency_rate, medians
+from bench.rates import Throughput, latency_rate, medians, percentile
 from bench.report import Row, json_line, table
 from bench.subjects import INPUT, SUBJECTS, Subject
 from bench.topics import make_topics, remove_topics
@@ -62,9 +62,10 @@ def latency_row(bootstrap: str, subject: Subject, figures: Throughput, plan: Pla
     rate = latency_rate(figures.records_per_s)
     say(f"latency of {subject.name} at {rate:,.0f} records/s")
     with fresh_topics(bootstrap, [subject], "latency") as prefix:
-        p50, p99 = measure_latency(subject, bootstrap, prefix, rate, plan)
-    say(f"  p50 {p50:,.0f} ms, p99 {p99:,.0f} ms")
-    return Row(subject.name, figures.records_per_s, figures.records_per_cpu_s, p50, p99, figures.window_s, rate)
+        waited = measure_latency(subject, bootstrap, prefix, rate, plan)
+    p50, p99 = (percentile(waited, 0.50), percentile(waited, 0.99)) if waited else (None, None)
+    say(f"  p50 {p50:,.0f} ms, p99 {p99:,.0f} ms of {len(waited):,} outputs" if waited else "  no output in the window")
+    return Row(subject.name, *figures[:2], p50, p99, figures.window_s, rate, len(waited))
 
 
 def measure(bootstrap: str, subjects: list[Subject], plan: Plan, rounds: int, seed: int) -> list[Row]:

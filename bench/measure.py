@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPart
 from confluent_kafka.admin import AdminClient
 
 from bench.proc import tree_cpu_seconds
-from bench.rates import Sample, Throughput, TooFewCommits, percentile, throughput
+from bench.rates import Sample, Throughput, TooFewCommits, throughput
 from bench.subjects import INPUT, CauseOf, Subject
 from bench.topics import ANSWER_TIMEOUT_S, PARTITIONS
 from deploy import processes
@@ -46,7 +46,7 @@ class Running:
         self.subject = subject
         self._process = process
         self._log = log
-        self._admin = AdminClient({"bootstrap.servers": bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
         self._group = prefix + subject.group
         self._topic = prefix + INPUT
 
@@ -177,8 +177,8 @@ def latency(bootstrap: str, topic: str, cause_of: CauseOf, *, skip_s: float, sec
     return waited
 
 
-def measure_latency(subject: Subject, bootstrap: str, prefix: str, rate: float, plan: Plan) -> tuple[float, float]:
-    """p50 and p99, in ms, at `rate` records a second. Raises SubjectFailed where nothing came out."""
+def measure_latency(subject: Subject, bootstrap: str, prefix: str, rate: float, plan: Plan) -> list[float]:
+    """The latencies, in ms, of the outputs at `rate` records a second; none where nothing came out in the window."""
     with running(subject, bootstrap, prefix) as worker, tempfile.TemporaryDirectory() as scratch:
         worker.await_membership()
         seconds = plan.warmup_s + plan.window_s
@@ -191,6 +191,4 @@ def measure_latency(subject: Subject, bootstrap: str, prefix: str, rate: float, 
         finally:
             processes.stop(load)
         worker.require_alive()
-        if not waited:
-            raise worker.failed(f"wrote nothing to {subject.output} that names its cause")
-        return percentile(waited, 0.50), percentile(waited, 0.99)
+        return waited

@@ -17,6 +17,7 @@ class Row:
     p99_ms: float | None = None
     window_s: float | None = None
     latency_at_records_per_s: float | None = None
+    latency_outputs: int | None = None
 
 
 def _number(value: float | None) -> str:
@@ -25,13 +26,12 @@ def _number(value: float | None) -> str:
 
 def table(rows: list[Row]) -> str:
     """The rows for people."""
-    heads = ("", "records/s", "records/CPU-s", "p50 ms", "p99 ms", "window s", "latency at/s")
+    heads = ("", "records/s", "records/CPU-s", "p50 ms", "p99 ms", "window s", "latency at/s", "outputs")
     lines: list[tuple[str, ...]] = [heads]
     for row in rows:
-        figures = (row.records_per_s, row.records_per_cpu_s, row.p50_ms, row.p99_ms)
-        lines.append(
-            (row.name, *(_number(f) for f in figures), _number(row.window_s), _number(row.latency_at_records_per_s))
-        )
+        figures = (row.records_per_s, row.records_per_cpu_s, row.p50_ms, row.p99_ms, row.window_s)
+        latency = (row.latency_at_records_per_s, row.latency_outputs)
+        lines.append((row.name, *(_number(f) for f in (*figures, *latency))))
     widths = [max(len(line[i]) for line in lines) for i in range(len(heads))]
     return "\n".join(
         "  ".join([line[0].ljust(widths[0]), *(line[i].rjust(widths[i]) for i in range(1, len(heads)))])

@@ -20,7 +20,7 @@ OUTPUT_CONFIG = {"compression.type": "zstd"}
 
 def make_topics(bootstrap: str, prefix: str) -> None:
     """The input and what the peers write to; what exists already (the subject made it) is left as it is."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
     wanted = {
         INPUT: INPUT_CONFIG,
         "floor-state": STATE_CONFIG,
@@ -40,7 +40,7 @@ def make_topics(bootstrap: str, prefix: str) -> None:
 
 def remove_topics(bootstrap: str, prefix: str) -> None:
     """Remove every topic of the prefix, so that the next run finds the disk as this one did."""
-    admin = AdminClient({"bootstrap.servers": bootstrap})
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
     names = [name for name in admin.list_topics(timeout=ANSWER_TIMEOUT_S).topics if name.startswith(prefix)]
     if names:
         for removed in admin.delete_topics(names, operation_timeout=ANSWER_TIMEOUT_S).values():

@@ -36,7 +36,8 @@ app = faust.App(
     topic_replication_factor=1,
     cython_optimizations=True,
     producer_compression_type="zstd",
-    producer_linger=0.005,
+    producer_linger=0.05,
+    broker_commit_interval=1.0,
     producer_max_batch_size=500_000,
     web_enabled=False,
 )
