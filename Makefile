@@ -64,12 +64,13 @@ kafka: install ## A real Kafka in the background (BROKERS, PORT)
 kafka-stop: install ## Stop it
 	@$(BIN)/python -m deploy.kafka stop
 
-bench: install ## The standard job here, in stock Faust, and its floor (BENCH="--short")
+bench: $(STAMPS)/bench ## The standard job here, in stock Faust, and its floor (BENCH="--short")
 	@exec $(BIN)/python -m bench $(BENCH)
 
 lock: $(UV) ## Pin in requirements/ what setup.cfg asks for (UPGRADE=1: the newest of each)
 	@$(COMPILE) setup.cfg -o requirements/stream.txt
 	@$(COMPILE) --extra dev setup.cfg -o requirements/dev.txt
+	@$(COMPILE) bench/peers/stock_faust/requirements.in -o bench/peers/stock_faust/requirements.txt
 
 clean: ## Remove environment, caches and the data of `make kafka` (stops it first)
 	@[[ ! -x $(BIN)/python || ! -e .run/kafka/state.json ]] || $(BIN)/python -m deploy.kafka stop
@@ -91,4 +92,9 @@ $(STAMPS)/stream: requirements/stream.txt setup.cfg pyproject.toml | $(BIN)/pyth
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/stream
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+# What peers need and the product does not.
+$(STAMPS)/bench: bench/peers/stock_faust/requirements.txt $(STAMPS)/stream
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r bench/peers/stock_faust/requirements.txt
 	@mkdir -p $(STAMPS) && touch $@

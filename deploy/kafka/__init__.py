@@ -4,8 +4,8 @@
 chooses among them. `python -m deploy.kafka` keeps one in the background.
 """
 
-from deploy.kafka.errors import KafkaUnavailable
+from deploy.kafka.errors import KafkaFailed, KafkaUnavailable
 from deploy.kafka.provide import broker_for_tests
 from deploy.kafka.server import KafkaServer
 
-__all__ = ["KafkaServer", "KafkaUnavailable", "broker_for_tests"]
+__all__ = ["KafkaFailed", "KafkaServer", "KafkaUnavailable", "broker_for_tests"]

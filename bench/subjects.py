@@ -1,0 +1,82 @@
+"""What is measured: a command that reads the session events, and where its results can be seen."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from confluent_kafka import Message
+
+INPUT = "session-event"
+CAUSE_HEADER = "lamstream.cause.timestamp"
+
+CauseOf = Callable[[Message], int | None]
+
+
+def cause_in_header(message: Message) -> int | None:
+    """Kafka's timestamp, in ms, of the input record that led to this output, as decimal text in a header."""
+    found = dict(message.headers() or ()).get(CAUSE_HEADER)
+    return None if found is None else int(found)
+
+
+def cause_in_row(message: Message) -> int | None:
+    """The same as the first 8 bytes of the value, little-endian."""
+    value = message.value()
+    return struct.unpack_from("<q", value)[0] if value else None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A program doing the standard job.
+
+    It is run with LAM_BROKER, LAM_PREFIX and LAM_WORKER_ID in its environment, reads `<prefix>session-event` as the
+    group `<prefix><group>`, and what leaves it can be timed on `<prefix><output>`.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    group: str
+    output: str
+    cause_of: CauseOf
+    prepare: tuple[str, ...] = ()
+    env: Mapping[str, str] | None = None
+
+    @property
+    def available(self) -> bool:
+        """Whether its command is there to be run."""
+        return shutil.which(self.command[0]) is not None
+
+
+def _lam() -> str:
+    """The `lam` of this environment."""
+    return str(Path(sys.executable).with_name("lam"))
+
+
+SUBJECTS = (
+    Subject(
+        "lamstream",
+        command=(_lam(), "worker"),
+        prepare=(_lam(), "topics", "apply"),
+        group="lamstream-live",
+        output="intervention",
+        cause_of=cause_in_header,
+    ),
+    Subject(
+        "stock-faust",
+        command=(sys.executable, "-m", "bench.peers.stock_faust"),
+        group="stock-faust",
+        output="stock-faust-intervention",
+        cause_of=cause_in_header,
+    ),
+    Subject(
+        "floor",
+        command=(sys.executable, "-m", "bench.floor"),
+        group="floor",
+        output="floor-state",
+        cause_of=cause_in_row,
+    ),
+)

@@ -1,0 +1,6 @@
+"""The fold of docs/fold.md once more, as plain Python over dicts, event by event.
+
+The oracle of the property tests and of the checks after fault injection. It shares no code with the product: only the
+standard library enters, and the enum symbols of `schemas/avsc/session-event.avsc`. Modules follow the sections of
+docs/fold.md; where code and page differ, the page is right.
+"""
