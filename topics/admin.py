@@ -71,6 +71,15 @@ def refuse_differences(reports: Iterable[TopicReport]) -> None:
         )
 
 
+def refuse_missing_or_different(reports: Iterable[TopicReport]) -> None:
+    """Raises TopicMismatch naming every topic that is missing or differs from the table."""
+    reports = list(reports)
+    missing = [one.name for one in reports if one.state == "missing"]
+    if missing:
+        raise TopicMismatch(f"topics are missing: {', '.join(missing)}; `lam topics apply` creates them")
+    refuse_differences(reports)
+
+
 def publish_schemas(settings: Settings) -> None:
     """Put every schema of ours on the topic of schemas, so that readers and other versions can look them up.
 

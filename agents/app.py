@@ -1,0 +1,8 @@
+"""The Faust app of a worker, configured from the environment."""
+
+from __future__ import annotations
+
+from topics.settings import load_settings
+from topics.transport.app import StreamApp
+
+app = StreamApp(load_settings())

@@ -1,0 +1,32 @@
+"""The command `lam`: one verb a file."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from schemas.errors import LamstreamError
+from services.cli import config, demo, replay, topics, worker
+
+cli = typer.Typer(
+    name="lam",
+    help="Personalization streams: fold live sessions, decide, learn. Settings come from LAM_* (see `lam config`).",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+cli.command(name="worker")(worker.worker)
+cli.command(name="demo")(demo.demo)
+cli.command(name="replay")(replay.replay)
+cli.command(name="config")(config.config)
+cli.add_typer(topics.topics, name="topics")
+
+
+def main() -> None:
+    """Run the command; an error of ours is one readable message and exit status 2."""
+    try:
+        cli()
+    except LamstreamError as error:
+        print(f"lam: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,65 @@
+"""Publishing records as any producer does: validated, framed, keyed; and the watermarks of a replay."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from confluent_kafka import Producer
+
+from schemas.encoder import Encoder
+from schemas.record_type import record_type
+from topics.clients import producer
+from topics.errors import ConfigurationError
+from topics.settings import Settings
+from topics.table import TOPICS
+from topics.watermark import WATERMARK_HEADER
+
+QUEUE_FULL_WAIT_S = 0.1
+
+
+class Publisher:
+    """Sends records of one topic. `sent` counts those handed over."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        spec = TOPICS[topic]
+        if spec.record is None or spec.key is None:
+            raise ConfigurationError(f"topic {topic} takes no records; see `lam topics list`")
+        self.sent = 0
+        self._topic = settings.prefix + topic
+        self._key = spec.key
+        self._encoder = Encoder(record_type(spec.record))
+        self._settings = settings
+        self._producer: Producer = producer(settings)
+        self._partitions = self._count_partitions()
+
+    def publish(self, record: Mapping[str, Any]) -> None:
+        """Send one record. Raises UnfitRecord where it does not fit its schema."""
+        self._produce(str(record[self._key]), self._encoder.encode(record))
+        self.sent += 1
+
+    def watermark(self, at_ms: int) -> None:
+        """Tell every partition that event time has reached `at_ms`; only workers on the event clock take it."""
+        for partition in range(self._partitions):
+            self._produce(None, None, partition=partition, headers=[(WATERMARK_HEADER, b"%d" % at_ms)])
+
+    def flush(self) -> None:
+        """Wait until everything is acknowledged. Raises ConfigurationError where the broker does not answer in time."""
+        if waiting := self._producer.flush(self._settings.request_timeout_s):
+            raise ConfigurationError(f"{waiting} records for {self._topic} were not acknowledged by {self._settings.broker}")
+
+    def _produce(self, key: str | None, value: bytes | None, **where: Any) -> None:
+        while True:
+            try:
+                self._producer.produce(self._topic, value, key, **where)
+                self._producer.poll(0)
+                return
+            except BufferError:
+                self._producer.poll(QUEUE_FULL_WAIT_S)
+
+    def _count_partitions(self) -> int:
+        metadata = self._producer.list_topics(self._topic, timeout=self._settings.request_timeout_s)
+        partitions = metadata.topics[self._topic].partitions
+        if not partitions:
+            raise ConfigurationError(f"topic {self._topic} does not exist; `lam topics apply` creates it")
+        return len(partitions)

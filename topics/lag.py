@@ -1,0 +1,24 @@
+"""How far a group is behind: the stable end of what it reads, less what it committed."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, TopicPartition
+
+from topics.settings import Settings
+
+
+def group_lag(client: Consumer, settings: Settings, topics: list[str]) -> dict[tuple[str, int], int]:
+    """Records between the group's committed offset and the stable end, by full topic name and partition.
+
+    `client` is a `group_observer` of the group. An upper bound where markers or compaction leave holes; a partition
+    without a committed offset counts from its beginning.
+    """
+    lag = {}
+    for topic in topics:
+        name = settings.prefix + topic
+        metadata = client.list_topics(name, timeout=settings.request_timeout_s).topics[name]
+        partitions = [TopicPartition(name, number) for number in metadata.partitions]
+        for tp in client.committed(partitions, timeout=settings.request_timeout_s):
+            first, end = client.get_watermark_offsets(tp, timeout=settings.request_timeout_s)
+            lag[(name, tp.partition)] = max(0, end - max(tp.offset, first))
+    return lag
