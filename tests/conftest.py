@@ -6,10 +6,15 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from deploy.kafka import KafkaUnavailable, broker_for_tests
 from tests.kafka import NOT_RUN, Broker, embedded_broker
+
+# A kernel's first call loads or compiles it; how long an example takes says nothing here.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 SKIPS = pytest.StashKey[dict[str, str]]()

@@ -107,6 +107,7 @@ class ColumnState:
 
     def release(self, numbers: Int64s) -> None:
         """Give rows back; their keys are deleted. The numbers are used again only after the span is kept."""
+        self._settle()
         for number in numbers.tolist():
             key = self._key(number)
             del self._numbers[key]
