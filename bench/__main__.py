@@ -94,7 +94,7 @@ def main() -> int:
     subjects = [s for s in wanted if s.available]
     for subject in wanted:
         if not subject.available:
-            say(f"{subject.name} is left out: no {subject.command[0]}")
+            say(f"{subject.name} is left out: its command is not here")
     try:
         with broker_for_tests() as bootstrap:
             rows = measure(bootstrap, subjects, plan, chosen.rounds or (1 if chosen.short else 3), chosen.seed)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import Consumer, ConsumerGroupState, ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupState, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from bench.proc import tree_cpu_seconds
@@ -48,6 +48,17 @@ class Running:
         self._log = log
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 3})
         self._group = prefix + subject.group
+        # Not the admin client: in librdkafka 2.16 its listing of group offsets ends the process where the group's
+        # coordinator is not known yet. This consumer never joins; uncommitted, it does not wait for open transactions.
+        self._observer = Consumer(
+            {
+                "bootstrap.servers": bootstrap,
+                "group.id": self._group,
+                "isolation.level": "read_uncommitted",
+                "enable.auto.commit": False,
+                "log_level": 3,
+            }
+        )
         self._topic = prefix + INPUT
 
     def failed(self, what: str) -> SubjectFailed:
@@ -61,9 +72,8 @@ class Running:
     def committed(self) -> int:
         """Sum of the group's committed offsets."""
         partitions = [TopicPartition(self._topic, p) for p in range(PARTITIONS)]
-        request = ConsumerGroupTopicPartitions(self._group, partitions)
-        answer = self._admin.list_consumer_group_offsets([request])[self._group].result(ANSWER_TIMEOUT_S)
-        return sum(max(0, p.offset) for p in answer.topic_partitions)
+        answer = self._observer.committed(partitions, ANSWER_TIMEOUT_S)
+        return sum(max(0, p.offset) for p in answer)
 
     def sample(self) -> Sample:
         self.require_alive()
@@ -72,12 +82,18 @@ class Running:
 
     def await_commit(self) -> None:
         """Return when the group has committed something."""
-        self._await(lambda: self.committed() > 0, "committed nothing")
+        self._await(self._has_committed, "committed nothing")
 
     def await_membership(self) -> None:
         """Return when the group has formed and all partitions are given out."""
         self._await(self._is_member, "did not join its group")
         time.sleep(2 * SAMPLE_S)
+
+    def _has_committed(self) -> bool:
+        try:
+            return self.committed() > 0
+        except KafkaException:
+            return False  # the group has no coordinator yet
 
     def _is_member(self) -> bool:
         try:
@@ -108,13 +124,12 @@ def subject_env(subject: Subject, bootstrap: str, prefix: str) -> dict[str, str]
 
 
 def prepare(subject: Subject, bootstrap: str, prefix: str) -> None:
-    """Let the subject make its topics."""
+    """Let the subject make its topics. Raises SubjectFailed where it cannot."""
     if subject.prepare:
-        subprocess.run(subject.prepare, env=_full_env(subject, bootstrap, prefix), check=True, stdout=sys.stderr)
-
-
-def _full_env(subject: Subject, bootstrap: str, prefix: str) -> dict[str, str]:
-    return {**os.environ, **subject_env(subject, bootstrap, prefix)}
+        env = {**os.environ, **subject_env(subject, bootstrap, prefix)}
+        done = subprocess.run(subject.prepare, env=env, check=False, stdout=sys.stderr)
+        if done.returncode != 0:
+            raise SubjectFailed(f"{' '.join(subject.prepare)} ended with status {done.returncode}")
 
 
 @contextmanager

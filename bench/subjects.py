@@ -7,6 +7,7 @@ import struct
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from confluent_kafka import Message
@@ -44,11 +45,12 @@ class Subject:
     cause_of: CauseOf
     prepare: tuple[str, ...] = ()
     env: Mapping[str, str] | None = None
+    package: str = "bench"
 
     @property
     def available(self) -> bool:
-        """Whether its command is there to be run."""
-        return shutil.which(self.command[0]) is not None
+        """Whether its command, and the package the command comes from, are there to be run."""
+        return shutil.which(self.command[0]) is not None and find_spec(self.package) is not None
 
 
 def _lam() -> str:
@@ -64,6 +66,7 @@ SUBJECTS = (
         group="lamstream-live",
         output="intervention",
         cause_of=cause_in_header,
+        package="services",
     ),
     Subject(
         "stock-faust",
