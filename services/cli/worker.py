@@ -21,7 +21,7 @@ def worker(loglevel: str = "INFO") -> None:
     _warm_up()
     logging.getLogger("librdkafka").setLevel(logging.ERROR)
     logging.getLogger(__name__).info("worker %s", identity)
-    app.Worker(loglevel=loglevel, without_web=True, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    app.Worker(loglevel=loglevel, redirect_stdouts=False, quiet=True).execute_from_commandline()
 
 
 def _warm_up() -> None:
