@@ -20,6 +20,7 @@ def named(*ids: str) -> list[Event]:
 def test_a_number_seen_before_is_a_duplicate() -> None:
     """A number is new once, in whatever order the numbers come."""
     assert features(*numbered(5, 3, 5, 3, 4, 6, 4))["duplicates"] == 3
+    assert features(*numbered(0, 1, 1))["duplicates"] == 1
 
 
 def test_a_number_is_told_within_64() -> None:

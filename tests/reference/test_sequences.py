@@ -86,6 +86,7 @@ def test_an_error_click_is_followed_by_an_error() -> None:
     """A js_error within 0..1,000 ms after the last click counts, once a click."""
     click = event("click", 10)
     assert features(click, event("js_error", 11))["error_clicks"] == 1
+    assert features(click, event("js_error", 10))["error_clicks"] == 1
     assert features(click, event("js_error", 11.001))["error_clicks"] == 0
     assert features(click, event("js_error", 10), event("js_error", 10.5))["error_clicks"] == 1
     assert features(event("scroll", 0), click, event("js_error", 9.9))["error_clicks"] == 0
@@ -162,7 +163,7 @@ def test_a_product_is_novel_if_not_among_the_last_eight() -> None:
 
 def test_out_of_stock_views() -> None:
     """Only `in_stock` = false counts, with or without a product."""
-    views = [item(None, in_stock=False), item("A", in_stock=False), item("A", in_stock=True), item("A")]
+    views = [item(None, in_stock=False), item("A", in_stock=False), item("A", in_stock=True)]
     assert features(*views, event("click", in_stock=False))["out_of_stock_views"] == 2
 
 
