@@ -88,6 +88,7 @@ def test_shipping() -> None:
     found = features(event("click", shipping_cost=4.0), event("click", shipping_cost=5.0), event("click"))
     assert (found["shipping_cost"], found["shipping_share"]) == (5, 0)
     assert features(event("click", shipping_cost=5.0, cart_value=40.0))["shipping_share"] == 0.125
+    assert features(event("click", shipping_cost=0.25, cart_value=0.5))["shipping_share"] == 0.5
 
 
 def test_leaving_with_a_cart() -> None:

@@ -46,6 +46,14 @@ def two_pages(**fields: Any) -> list[Event]:
     return [*views, event("scroll", 0, **fields)]
 
 
+def test_the_frictions() -> None:
+    """Id, category and severity of each friction are those of the table."""
+    assert Friction("F089", "checkout", 90) == F089
+    assert Friction("F068", "cart", 80) == F068
+    assert Friction("F094", "checkout", 75) == F094
+    assert Friction("F028", "search", 65) == F028
+
+
 def test_f089_holds_while_checkout_is_silent() -> None:
     """After 300 s of silence on a checkout page, until the next activity."""
     checkout = event("click", page_type="checkout")
@@ -207,8 +215,11 @@ def test_receptivity_by_device_and_silence() -> None:
         (20.0, 15),
         (20.01, 30),
         (50.0, 30),
+        (50.01, 50),
         (100.0, 50),
+        (100.01, 70),
         (200.0, 70),
+        (200.01, 85),
         (500.0, 85),
         (500.01, 95),
     ],

@@ -8,6 +8,7 @@ from tests.reference.config import Config
 from tests.reference.fold import PartitionFold
 from tests.reference.make import T0, at, event, fired, fold, pass_time, record_all
 from tests.reference.symbols import EVENT_TYPES, Event
+from tests.reference.timers import Timers
 
 SILENT_TYPES = {"page_ping", "visibility_hidden", "js_error", "slow_response", "intervention_shown", "consent_changed"}
 EMPTY_CARD = {"field": "card_number", "filled": False, "page_type": "checkout"}
@@ -240,6 +241,14 @@ def test_closing_fires_what_the_slack_held_back() -> None:
     partition = fold(event("click", 0, cart_items=1), config=Config(gap_ms=599_999, lateness_ms=0))
     pass_time(partition, 5_000)
     assert fired(partition) == [("idle_60", 60)]
+
+
+def test_the_times_a_timer_fired_saturate() -> None:
+    """A timer counts to 255."""
+    timers = Timers(active=T0, fired={"hover_10": 254})
+    for _ in range(2):
+        timers.fire("hover_10", post_session=False)
+    assert timers.fired == {"hover_10": 255}
 
 
 def test_an_empty_batch_is_the_passage_of_time_alone() -> None:
