@@ -185,6 +185,7 @@ def test_clarity_by_what_is_known() -> None:
         ([event("page_view", page_id="/c")], 15, 80),
         ([event("exit_intent")], 0, 80),
         ([event("exit_intent", cart_items=1)], 0, 50),
+        ([event("intervention_clicked")], 0, 90),
         ([event("intervention_clicked"), event("intervention_clicked")], 0, 90),
         ([event("click", prior_conversion=True)], 0, 85),
         ([event("click", prior_conversion=False)], 0, 80),

@@ -210,6 +210,13 @@ def test_a_closed_visit_converted_if_it_has_a_purchase() -> None:
     assert (totals.visits, totals.converted_visits, totals.orders, totals.order_lines) == (2, 1, 1, 2)
 
 
+def test_one_purchase_converts() -> None:
+    """A single purchase is enough."""
+    partition = fold(event("purchase", 0))
+    pass_time(partition, 60 * MINUTE)
+    assert [closed.converted for closed in partition.closed] == [True]
+
+
 def test_one_session_may_hold_several_visits() -> None:
     """Nothing of a visit passes into the next one of the same session."""
     assert features(event("add_to_cart", 0, quantity=3), event("click", 40 * MINUTE))["cart_items"] == 0
