@@ -165,10 +165,8 @@ def receptivity_of(visit: Visit, now: int) -> float:
 
 def value_of(visit: Visit) -> float:
     """How much is at stake."""
-    if visit.cart.items > 0:
-        value = value_of_cart(visit.cart.value)
-    else:
-        value = 35 if visit.products.prices > 0 else 15
+    without_cart = 35 if visit.products.prices > 0 else 15
+    value = value_of_cart(visit.cart.value) if visit.cart.items > 0 else without_cart
     if visit.returning:
         value += 15
     if visit.logged_in:
