@@ -44,6 +44,11 @@ class WorkerProcess:
             lines = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
             raise WorkerFailed(f"the worker ended with status {status}; the end of its log {self._log}:\n" + "\n".join(lines))
 
+    def kill(self) -> None:
+        """End it at once, as a crash would."""
+        self._process.kill()
+        self._process.wait()
+
     def stop(self) -> None:
         """Tell it to commit and leave, and wait for that; end it where it does not."""
         if self._process.poll() is None:
