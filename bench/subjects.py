@@ -12,8 +12,15 @@ from pathlib import Path
 
 from confluent_kafka import Message
 
+from bench.load import LoadShape
+from schemas.codec import Decoder
+from schemas.record_type import record_type
+from schemas.store import SchemaStore
+
 INPUT = "session-event"
 CAUSE_HEADER = "lamstream.cause.timestamp"
+
+_INTERVENTIONS = Decoder(record_type("intervention"), SchemaStore())
 
 CauseOf = Callable[[Message], int | None]
 
@@ -22,6 +29,18 @@ def cause_in_header(message: Message) -> int | None:
     """Kafka's timestamp, in ms, of the input record that led to this output, as decimal text in a header."""
     found = dict(message.headers() or ()).get(CAUSE_HEADER)
     return None if found is None else int(found)
+
+
+def cause_in_intervention(message: Message) -> int | None:
+    """When the producer of the event that led to an intervention sent it, in ms; None where a timer led to it.
+
+    The load knows its own clocks: event time lies one transit behind `occurred_at`, which is when it was sent. So the
+    time includes the way to the broker.
+    """
+    for intervention in _INTERVENTIONS.decode([message.value()]).batch.to_pylist():
+        if intervention["trigger"] == "event":
+            return int(intervention["decided_at"]) - LoadShape.transit_ms
+    return None
 
 
 def cause_in_row(message: Message) -> int | None:
@@ -65,7 +84,7 @@ SUBJECTS = (
         prepare=(_lam(), "topics", "apply"),
         group="lamstream-live",
         output="intervention",
-        cause_of=cause_in_header,
+        cause_of=cause_in_intervention,
         package="services",
     ),
     Subject(
