@@ -1,0 +1,143 @@
+"""What a call of the fold hands back, as the kernels write it: buffers large enough for anything a batch can do."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.behaviour.codes import TIMERS
+from models.behaviour.layout import KERNEL_DTYPE, SESSION_LAYOUT, as_bytes, text_bytes
+from models.jit import Record, njit
+
+FIRED_DTYPE = np.dtype(
+    [("row", "<i8"), ("visit_ms", "<i8"), ("deadline_ms", "<i8"), ("timer", "u1"), ("post_session", "?")], align=True
+)
+EMITTED_DTYPE = np.dtype(
+    [
+        *((name, "<i8") for name in ("row", "visit_ms", "now_ms")),
+        *((name, "<f8") for name in ("composite", "intent", "friction", "clarity", "receptivity", "value")),
+        ("friction_code", "i1"),
+        ("tier", "u1"),
+        ("trigger", "u1"),
+        ("site_id", "S40"),
+    ],
+    align=True,
+)
+_EMITTED_AS_BYTES = as_bytes(EMITTED_DTYPE)
+FOLDED, LATE, DUPLICATE, UNDECIDED, CAPPED, UNCONSENTED = range(6)
+COUNTS = ("folded", "late", "duplicate", "undecided", "capped", "unconsented")
+
+_CLOSED, _FIRED, _EMITTED, _SITES = range(4)
+
+
+class Effects(NamedTuple):
+    """Output buffers, and in `used` how much of each is filled: closed, fired, emitted, and sites with their counts."""
+
+    closed: npt.NDArray[np.void]
+    closed_row: npt.NDArray[np.int64]
+    fired: npt.NDArray[np.void]
+    emitted: npt.NDArray[np.void]
+    sites: npt.NDArray[np.bytes_]
+    site_hashes: npt.NDArray[np.uint64]
+    counts: npt.NDArray[np.int64]
+    used: npt.NDArray[np.int64]
+
+    def as_bytes(self) -> Effects:
+        """The same buffers with texts as bytes, as the kernels take them."""
+        return self._replace(
+            closed=self.closed.view(KERNEL_DTYPE),
+            emitted=self.emitted.view(_EMITTED_AS_BYTES),
+            sites=text_bytes(self.sites),
+        )
+
+    def cut(self) -> Effects:
+        """Copies of what is filled, so that the buffers can go."""
+        closed, fired, emitted, sites = (int(n) for n in self.used)
+        return Effects(
+            self.closed[:closed].copy(),
+            self.closed_row[:closed].copy(),
+            self.fired[:fired].copy(),
+            self.emitted[:emitted].copy(),
+            self.sites[:sites].copy(),
+            self.site_hashes[:sites].copy(),
+            self.counts[:sites].copy(),
+            self.used,
+        )
+
+
+def room_for(steps: int, sites: npt.NDArray[np.bytes_], site_hashes: npt.NDArray[np.uint64]) -> Effects:
+    """Buffers for `steps` records or visits, of the given sites and of any that the visits began on.
+
+    A step closes at most one visit and fires each timer at most once, since nothing re-arms a timer but a fold, which
+    comes last; every timer and the fold emit at most one tier each. Pages not written to cost nothing.
+    """
+    used = np.array([0, 0, 0, sites.size])
+    room = sites.size + steps
+    all_sites = np.zeros(room, sites.dtype)
+    all_sites[: sites.size] = sites
+    all_hashes = np.zeros(room, np.uint64)
+    all_hashes[: sites.size] = site_hashes
+    return Effects(
+        np.empty(steps, SESSION_LAYOUT.dtype),
+        np.empty(steps, np.int64),
+        np.empty(steps * len(TIMERS), FIRED_DTYPE),
+        np.empty(steps * (len(TIMERS) + 1), EMITTED_DTYPE),
+        all_sites,
+        all_hashes,
+        np.zeros((room, len(COUNTS)), np.int64),
+        used,
+    )
+
+
+@njit
+def copy_text(source: Any, target: Any) -> None:
+    """Copy the bytes of a text of fixed width."""
+    for k in range(target.size):
+        target[k] = source[k]
+
+
+@njit
+def put_closed(effects: Effects, rows: Any, index: int) -> None:
+    """Hand over the visit as it stands."""
+    k = effects.used[_CLOSED]
+    effects.closed[k] = rows[index]
+    effects.closed_row[k] = index
+    effects.used[_CLOSED] = k + 1
+
+
+@njit
+def put_fired(effects: Effects, row: Record, index: int, timer: int, deadline_ms: int, post_session: bool) -> None:
+    """Record a timer fired."""
+    k = effects.used[_FIRED]
+    fired = effects.fired[k]
+    fired.row = index
+    fired.visit_ms = row.start_ms
+    fired.timer = timer
+    fired.deadline_ms = deadline_ms
+    fired.post_session = post_session
+    effects.used[_FIRED] = k + 1
+
+
+@njit
+def next_emitted(effects: Effects) -> Record:
+    """The record that the next intervention is written to."""
+    k = effects.used[_EMITTED]
+    effects.used[_EMITTED] = k + 1
+    return effects.emitted[k]
+
+
+@njit
+def site_of(row: Record, event: Record, effects: Effects) -> int:
+    """The place in `sites` of the visit's site, which need not be the one that the event names."""
+    if effects.site_hashes[event.site] == row.site:
+        return event.site
+    known = effects.used[_SITES]
+    for place in range(known):
+        if effects.site_hashes[place] == row.site:
+            return place
+    copy_text(row.site_id, effects.sites[known])
+    effects.site_hashes[known] = row.site
+    effects.used[_SITES] = known + 1
+    return known

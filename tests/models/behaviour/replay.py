@@ -1,0 +1,108 @@
+"""A partition held in memory, driven as a worker drives the fold: rows by session, batch by batch."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from models.ava.frictions import FRICTIONS
+from models.behaviour.codes import TIMERS
+from models.behaviour.columns import NO_WATERMARK, event_columns, watermark_after
+from models.behaviour.config import FoldConfig
+from models.behaviour.effects import COUNTS
+from models.behaviour.features import FEATURE_NAMES
+from models.behaviour.fold import Folded, fold, pass_time
+from models.behaviour.layout import SESSION_LAYOUT
+from models.behaviour.matrix import feature_matrix
+from schemas.vocabulary import TIERS, TRIGGERS
+from tests.models.behaviour.events import to_batch
+
+MOST_SESSIONS = 64
+
+
+@dataclass
+class Partition:
+    """Everything that came out, by session, and the live rows."""
+
+    config: FoldConfig = field(default_factory=FoldConfig)
+    watermark: int = NO_WATERMARK
+    closed: dict[str, list[dict[str, float]]] = field(default_factory=lambda: defaultdict(list))
+    fired: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
+    interventions: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: dict.fromkeys(COUNTS, 0)))
+    rows: npt.NDArray[np.void] = field(default_factory=lambda: np.repeat(SESSION_LAYOUT.blank, MOST_SESSIONS))
+    places: dict[str, int] = field(default_factory=dict)
+    released: list[int] = field(default_factory=lambda: list(range(MOST_SESSIONS)))
+
+    def take(self, events: Sequence[dict[str, Any]], timestamps: Iterable[int] | None = None) -> Partition:
+        """Fold a batch, then let time pass; Kafka's timestamps are those of sending unless given."""
+        stamps = np.array([e["sent_at"] for e in events] if timestamps is None else list(timestamps), np.int64)
+        columns = event_columns(to_batch(list(events)), stamps, self.watermark, self.config)
+        index = np.array([self._place(e["session_id"]) for e in events], np.int64)
+        self.watermark = watermark_after(columns, self.watermark)
+        self._keep(fold(self.rows, index, columns, self.config))
+        return self.advance(self.watermark)
+
+    def advance(self, watermark: int) -> Partition:
+        """Let time pass up to a watermark, in ms."""
+        self.watermark = max(self.watermark, watermark)
+        due = self.rows["due_ms"]
+        self._keep(pass_time(self.rows, np.flatnonzero((due != 0) & (due <= self.watermark)), self.watermark, self.config))
+        return self
+
+    @property
+    def live(self) -> dict[str, dict[str, float]]:
+        """The features of every live visit, by session."""
+        alive = {s: place for s, place in self.places.items() if self.rows["due_ms"][place]}
+        return dict(zip(alive, features_of(self.rows[list(alive.values())]), strict=True))
+
+    def _place(self, session: str) -> int:
+        if session not in self.places:
+            self.places[session] = self.released.pop()
+        return self.places[session]
+
+    def _keep(self, folded: Folded) -> None:
+        names = {place: session for session, place in self.places.items()}
+        for place, features in zip(folded.closed_session, features_of(folded.closed), strict=True):
+            self.closed[names[place]].append(features)
+        for row, *rest in zip(*folded.fired, strict=True):
+            visit_ms, timer, deadline_ms, post_session = rest
+            self.fired[names[row]].append((int(visit_ms), TIMERS[timer], int(deadline_ms), bool(post_session)))
+        for values in zip(*folded.evaluations, strict=True):
+            emitted = dict(zip(folded.evaluations._fields, values, strict=True))
+            self.interventions[names[emitted["row"]]].append(_intervention(emitted))
+        for site, numbers in zip(folded.sites, folded.counts, strict=True):
+            for name, number in zip(COUNTS, numbers, strict=True):
+                self.counts[site.decode()][name] += int(number)
+        for place in folded.freed:
+            assert self.rows[place] == SESSION_LAYOUT.blank[0], "a freed row is blank"
+            del self.places[names[place]]
+            self.released.append(int(place))
+
+
+def features_of(rows: npt.NDArray[np.void]) -> list[dict[str, float]]:
+    """The features of each row by name, and the visit's start as `start_ms`."""
+    matrix = feature_matrix(rows)
+    return [
+        dict(zip(FEATURE_NAMES, values.tolist(), strict=True)) | {"start_ms": float(start)}
+        for values, start in zip(matrix, rows["start_ms"], strict=True)
+    ]
+
+
+def _intervention(emitted: dict[str, Any]) -> dict[str, Any]:
+    code = int(emitted["friction_code"])
+    signals = ("composite", "intent", "friction", "clarity", "receptivity", "value")
+    return {
+        "site_id": emitted["site_id"].decode(),
+        "visit_started_at": int(emitted["visit_ms"]),
+        "decided_at": int(emitted["now_ms"]),
+        "tier": TIERS[emitted["tier"]],
+        **{name: float(emitted[name]) for name in signals},
+        "friction_id": FRICTIONS[code].id if code >= 0 else None,
+        "trigger": TRIGGERS[emitted["trigger"]],
+    }

@@ -1,0 +1,25 @@
+"""The session row."""
+
+from __future__ import annotations
+
+from models.behaviour.layout import KERNEL_DTYPE, SESSION_LAYOUT
+
+MOST_BYTES = 1_024
+
+
+def test_a_row_fits_a_kilobyte() -> None:
+    """A million live sessions stay within 2 GB."""
+    assert SESSION_LAYOUT.dtype.itemsize <= MOST_BYTES
+
+
+def test_the_kernels_view_has_the_same_places() -> None:
+    """A row viewed by a kernel is the row, byte for byte."""
+    fields, viewed = SESSION_LAYOUT.dtype.fields, KERNEL_DTYPE.fields
+    assert fields is not None and viewed is not None
+    assert {n: f[1] for n, f in fields.items()} == {n: f[1] for n, f in viewed.items()}
+
+
+def test_a_blank_row_holds_no_visit() -> None:
+    """`due_ms` 0 says that a row is free."""
+    assert SESSION_LAYOUT.due == "due_ms"
+    assert SESSION_LAYOUT.blank["due_ms"] == 0
