@@ -44,7 +44,7 @@ CATEGORY = np.array([_CATEGORIES.index(friction.category) for friction in FRICTI
 def detect(row: Record) -> int:
     """The frictions detected, a bit each by code."""
     detected = 0
-    if row.silent & (1 << CHECKOUT_IDLE_300) and row.page_type == CHECKOUT:
+    if row.silent & (1 << CHECKOUT_IDLE_300) and row.page_type == CHECKOUT and row.type_count[PURCHASE] == 0:
         detected |= 1 << F089
     if row.silent & (1 << CART_IDLE_600) and row.cart_items > 0:
         detected |= 1 << F068

@@ -8,12 +8,10 @@ from typing import NamedTuple
 class Bounds(NamedTuple):
     """Named bounds of the definitions.
 
-    Sources: rage click 3 within 1 s, quick back 5 s, window 10 s and 6 of them, timers, bounce 5 s, future 23 h
+    Sources: rage click 3 within 1 s, quick back 5 s, window 10 s and 6 of them, timers, bounce 5 s
     (given, DOMAIN 2, 5 and 7); the others (ours).
     """
 
-    future_ms: int = 23 * 3_600_000
-    """How far event time may lie ahead of arrival."""
     window_ms: int = 10_000
     windows: int = 6
     rage_row: int = 3

@@ -9,14 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from models.behaviour.bounds import BOUNDS
-from models.behaviour.config import FoldConfig
 from models.behaviour.hashing import hash_bytes, hash_column, string_buffers, unpacked, validity
 from models.jit import njit
 from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES
 
-NO_WATERMARK = -(1 << 62)
-"""Minus infinity, with room to subtract from."""
 NOT_GIVEN = -1
 """A null in a column of whole numbers or of yes and no, none of which is negative."""
 PAYMENT_PREFIXES = ("card", "payment")
@@ -83,25 +79,19 @@ class EventColumns(NamedTuple):
     """uint64[sites of the batch]: their hashes."""
 
 
-def event_columns(
-    batch: pa.RecordBatch, kafka_ms: npt.NDArray[np.int64], watermark: int, config: FoldConfig
-) -> EventColumns:
+def event_columns(batch: pa.RecordBatch, time: Column, arrival: Column, watermark: Column) -> EventColumns:
     """The columns of one partition's records, in offset order.
 
-    `batch` holds n session events as decoded from their schema, validated; `kafka_ms` is `int64[n]`, the records'
-    Kafka timestamps in ms; `watermark` is W of the partition before the batch (`NO_WATERMARK` at first).
-    Raises KeyError for a missing column, ValueError for a symbol outside a vocabulary, and TypeError where a text
-    column holds no strings.
+    `batch` holds n session events as decoded from their schema, validated; `time`, `arrival` and `watermark` are
+    `int64[n]`, ms since the epoch: event times, arrivals, and W once each record moved it. Raises KeyError for a missing
+    column, ValueError for a symbol outside a vocabulary, and TypeError where a text column holds no strings.
     """
-    sent = _numbers(batch["sent_at"], np.int64)
-    arrival = _arrival(batch["received_at"], kafka_ms if config.clock == "wall" else sent)
-    time = _event_time(_numbers(batch["occurred_at"], np.int64), sent, arrival)
     consent = batch["consent"]
     site = batch["site_id"].dictionary_encode()
     return EventColumns(
         time=time,
         arrival=arrival,
-        watermark=_running_watermark(np.minimum(time, arrival), watermark),
+        watermark=watermark,
         type=_codes(batch["type"], EVENT_TYPES),
         page_type=_codes(batch["page_type"], PAGE_TYPES),
         device=_codes(batch["device"], DEVICES),
@@ -135,29 +125,6 @@ def event_columns(
         sites=np.array([s.encode() for s in site.dictionary.to_pylist()], SITE_DTYPE),
         site_hashes=hash_column(site.dictionary),
     )
-
-
-def watermark_after(events: EventColumns, watermark: int) -> int:
-    """W of the partition after a batch, which may be empty; ms since the epoch."""
-    return max(watermark, int(events.watermark[-1])) if events.watermark.size else watermark
-
-
-def _arrival(received_at: pa.Array, otherwise: npt.NDArray[np.int64]) -> Column:
-    received = _values(received_at, np.int64)
-    valid = validity(received_at)
-    if valid.size == 0:
-        return received.copy()
-    return np.where(valid.view(np.bool_), received, otherwise)
-
-
-def _event_time(occurred: Column, sent: Column, arrival: Column) -> Column:
-    time = occurred + (arrival - sent)
-    return np.where(time - arrival > BOUNDS.future_ms, arrival, time)
-
-
-def _running_watermark(seen: Column, before: int) -> Column:
-    running: Column = np.maximum.accumulate(seen)
-    return np.maximum(running, before)
 
 
 def _values(column: pa.Array, dtype: npt.DTypeLike) -> Column:

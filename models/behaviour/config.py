@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 SECOND_MS = 1_000
 MINUTE_MS = 60 * SECOND_MS
@@ -13,8 +13,6 @@ MAX_OFFSET_MS = 2**31 - 1
 """Offsets from a visit's start are stored in 32 bits, one of them with a sign."""
 MAX_EVENTS = 65_535
 """Counters of events are stored in 16 bits."""
-
-Clock = Literal["wall", "event"]
 
 
 class Limits(NamedTuple):
@@ -32,7 +30,6 @@ class Limits(NamedTuple):
 class FoldConfig:
     """The constants of the fold.
 
-    clock: "wall": without `received_at` a record arrived at its Kafka timestamp; "event": when it was sent (ours).
     gap_ms: silence in event time, in ms, that splits a session into visits (given: 30 min).
     longest_ms: age of a visit, in ms, at which the next event starts another (given: 24 h).
     lateness_ms: how far behind the watermark, in ms, an event still counts (ours: 60 s).
@@ -43,7 +40,6 @@ class FoldConfig:
     Raises ValueError where a value cannot be stored or makes no sense.
     """
 
-    clock: Clock = "wall"
     gap_ms: int = 30 * MINUTE_MS
     longest_ms: int = 24 * HOUR_MS
     lateness_ms: int = MINUTE_MS
@@ -52,8 +48,6 @@ class FoldConfig:
     bot_threshold: int = 300
 
     def __post_init__(self) -> None:
-        if self.clock not in ("wall", "event"):
-            raise ValueError(f'clock must be "wall" or "event", not {self.clock!r}')
         for name, low, high in (
             ("gap_ms", 1, MAX_OFFSET_MS),
             ("longest_ms", 1, MAX_OFFSET_MS),

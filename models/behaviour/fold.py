@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.behaviour.columns import NO_WATERMARK, SITE_DTYPE, EventColumns, watermark_after
+from models.behaviour.columns import SITE_DTYPE, EventColumns
 from models.behaviour.config import FoldConfig
 from models.behaviour.effects import Effects, room_for
 from models.behaviour.event import EVENT_DTYPE
@@ -79,8 +79,6 @@ class Folded(NamedTuple):
     """int64[s, 6]: records by site and outcome, in the order of `effects.COUNTS`."""
     freed: Index
     """int64[k]: the given rows that hold no visit after the call, rising; they are blank."""
-    watermark: int
-    """W after the call, ms since the epoch; `NO_WATERMARK` after an empty batch."""
 
 
 def fold(rows: Rows, index: Index, events: EventColumns, config: FoldConfig) -> Folded:
@@ -103,7 +101,7 @@ def fold(rows: Rows, index: Index, events: EventColumns, config: FoldConfig) -> 
         config.limits,
         effects.as_bytes(),
     )
-    return _folded(rows, index, effects, watermark_after(events, NO_WATERMARK))
+    return _folded(rows, index, effects)
 
 
 def pass_time(rows: Rows, due: Index, watermark: int, config: FoldConfig) -> Folded:
@@ -113,8 +111,8 @@ def pass_time(rows: Rows, due: Index, watermark: int, config: FoldConfig) -> Fol
     the layout is another.
     """
     effects = _room(rows, due.size, _NO_SITES, _NO_HASHES)
-    pass_rows(rows.view(KERNEL_DTYPE), due, max(watermark, NO_WATERMARK), _BLANK, config.limits, effects.as_bytes())
-    return _folded(rows, due, effects, watermark)
+    pass_rows(rows.view(KERNEL_DTYPE), due, watermark, _BLANK, config.limits, effects.as_bytes())
+    return _folded(rows, due, effects)
 
 
 def _room(rows: Rows, steps: int, sites: npt.NDArray[np.bytes_], hashes: npt.NDArray[np.uint64]) -> Effects:
@@ -123,7 +121,7 @@ def _room(rows: Rows, steps: int, sites: npt.NDArray[np.bytes_], hashes: npt.NDA
     return room_for(steps, sites, hashes)
 
 
-def _folded(rows: Rows, touched: Index, effects: Effects, watermark: int) -> Folded:
+def _folded(rows: Rows, touched: Index, effects: Effects) -> Folded:
     filled = effects.cut()
     return Folded(
         closed=filled.closed,
@@ -133,7 +131,6 @@ def _folded(rows: Rows, touched: Index, effects: Effects, watermark: int) -> Fol
         sites=filled.sites,
         counts=filled.counts,
         freed=_distinct(touched[rows["due_ms"][touched] == FREE]),
-        watermark=watermark,
     )
 
 

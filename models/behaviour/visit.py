@@ -68,13 +68,13 @@ def pass_visit_time(rows: Any, index: int, watermark: int, blank: Any, limits: L
 def take(rows: Any, index: int, event: Record, blank: Any, limits: Limits, effects: Effects) -> None:
     """The way of one record through the visit in `rows[index]`, and its count."""
     row = rows[index]
+    if row.due_ms != FREE:
+        pass_visit_time(rows, index, event.watermark, blank, limits, effects)
     if not event.analytics:
         if row.due_ms != FREE:
             rows[index] = blank[0]
         effects.counts[event.site, out.UNCONSENTED] += 1
         return
-    if row.due_ms != FREE:
-        pass_visit_time(rows, index, event.watermark, blank, limits, effects)
     if event.time < event.watermark - limits.lateness_ms:
         effects.counts[event.site, out.LATE] += 1
         return

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from models.behaviour.columns import NO_WATERMARK, event_columns
+from models.behaviour.columns import event_columns
 from models.behaviour.config import FoldConfig
 from models.behaviour.fold import fold, pass_time
 from models.behaviour.layout import SESSION_LAYOUT
@@ -26,7 +26,8 @@ def compile() -> None:
     config = FoldConfig()
     rows = SESSION_LAYOUT.blank.copy()
     first = np.zeros(1, np.int64)
-    events = event_columns(_one_event(), np.array([_MOMENT_MS]), NO_WATERMARK, config)
+    moment = np.array([_MOMENT_MS])
+    events = event_columns(_one_event(), moment, moment, moment)
     fold(rows, first, events, config)
     feature_matrix(rows)
     pass_time(rows, first, _MOMENT_MS, config)

@@ -82,7 +82,8 @@ def tier_of(composite: float) -> str:
 def frictions_of(visit: Visit) -> list[Friction]:
     """The frictions detected, highest severity first."""
     detected = []
-    if "checkout_idle_300" in visit.timers.silent and visit.page_type == "checkout":
+    idle_at_checkout = "checkout_idle_300" in visit.timers.silent and visit.page_type == "checkout"
+    if idle_at_checkout and visit.count("purchase") == 0:
         detected.append(F089)
     if "cart_idle_600" in visit.timers.silent and visit.cart.items > 0:
         detected.append(F068)

@@ -67,15 +67,15 @@ class PartitionFold:
         watermark = self._move_watermark(min(t, arrived))
         visit = self.live.get(event["session_id"])
 
+        if visit is not None:
+            self._pass_time(visit, watermark)
+            visit = visit if visit.live else None
+
         if not event["consent"]["analytics"]:
             self._counts(event["site_id"]).unconsented += 1
             if visit is not None:
                 self._free(visit)
             return
-
-        if visit is not None:
-            self._pass_time(visit, watermark)
-            visit = visit if visit.live else None
 
         if t < watermark - config.lateness_ms:
             self._counts(event["site_id"]).late += 1

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+
+from models.behaviour.columns import EventColumns, event_columns
+from schemas.clocks import record_times
+from topics.watermark import BEFORE_ALL, running_watermarks
+
+Int64s = npt.NDArray[np.int64]
 
 START = 1_700_000_000_000
 """An event time to begin with, ms since the epoch; the beginning of a 10 s window."""
@@ -93,6 +101,12 @@ def event(**overrides: Any) -> dict[str, Any]:
     unknown = overrides.keys() - set(EVENT_SCHEMA.names)
     assert not unknown, f"no such field: {unknown}"
     return dict.fromkeys(EVENT_SCHEMA.names) | plain | overrides
+
+
+def to_columns(batch: pa.RecordBatch, stamps: Int64s, watermark: int = BEFORE_ALL, *, replay: bool = False) -> EventColumns:
+    """A batch as the kernels take it; `stamps` are its Kafka timestamps, `watermark` the partition's before it."""
+    times = record_times(batch, stamps, replay=replay)
+    return event_columns(batch, *times, running_watermarks(*times, watermark))
 
 
 def to_batch(events: list[dict[str, Any]]) -> pa.RecordBatch:

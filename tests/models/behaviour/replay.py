@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from models.ava.frictions import FRICTIONS
 from models.behaviour.codes import TIMERS
-from models.behaviour.columns import NO_WATERMARK, event_columns, watermark_after
 from models.behaviour.config import FoldConfig
 from models.behaviour.effects import COUNTS
 from models.behaviour.features import FEATURE_NAMES
@@ -20,7 +19,8 @@ from models.behaviour.fold import Folded, fold, pass_time
 from models.behaviour.layout import SESSION_LAYOUT
 from models.behaviour.matrix import feature_matrix
 from schemas.vocabulary import TIERS, TRIGGERS
-from tests.models.behaviour.events import to_batch
+from tests.models.behaviour.events import to_batch, to_columns
+from topics.watermark import BEFORE_ALL
 
 MOST_SESSIONS = 64
 
@@ -30,7 +30,8 @@ class Partition:
     """Everything that came out, by session, and the live rows."""
 
     config: FoldConfig = field(default_factory=FoldConfig)
-    watermark: int = NO_WATERMARK
+    replay: bool = False
+    watermark: int = BEFORE_ALL
     closed: dict[str, list[dict[str, float]]] = field(default_factory=lambda: defaultdict(list))
     fired: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
     interventions: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
@@ -42,9 +43,9 @@ class Partition:
     def take(self, events: Sequence[dict[str, Any]], timestamps: Iterable[int] | None = None) -> Partition:
         """Fold a batch, then let time pass; Kafka's timestamps are those of sending unless given."""
         stamps = np.array([e["sent_at"] for e in events] if timestamps is None else list(timestamps), np.int64)
-        columns = event_columns(to_batch(list(events)), stamps, self.watermark, self.config)
+        columns = to_columns(to_batch(list(events)), stamps, self.watermark, replay=self.replay)
         index = np.array([self._place(e["session_id"]) for e in events], np.int64)
-        self.watermark = watermark_after(columns, self.watermark)
+        self.watermark = max([self.watermark, *columns.watermark[-1:].tolist()])
         self._keep(fold(self.rows, index, columns, self.config))
         return self.advance(self.watermark)
 

@@ -23,14 +23,14 @@ END_MS = START + 100 * 86_400_000
 
 CONFIGS = {
     "default": FoldConfig(),
-    "sent": FoldConfig(clock="event"),
+    "replay": FoldConfig(),
     "small": FoldConfig(
         gap_ms=310_000, longest_ms=1_000_000, lateness_ms=1_500, timer_slack_ms=1_500, event_cap=12, bot_threshold=4
     ),
 }
 
 
-def reference_of(config: FoldConfig) -> PartitionFold:
+def reference_of(config: FoldConfig, replay: bool) -> PartitionFold:
     """The reference under the same constants."""
     return PartitionFold(
         Config(
@@ -40,7 +40,7 @@ def reference_of(config: FoldConfig) -> PartitionFold:
             slack_ms=config.timer_slack_ms,
             cap=config.event_cap,
             bot_threshold=config.bot_threshold,
-            clock=config.clock,
+            clock="event" if replay else "wall",
         )
     )
 
@@ -54,7 +54,7 @@ SEEDS = range(48)
 def test_same_results_on_small_streams(name: str, data: st.DataObject) -> None:
     """Live and closed visits, timers fired, interventions and counts are those of the reference, batch by batch."""
     events = data.draw(streams(), label="events")
-    _compare(CONFIGS[name], events, data.draw(splits(len(events)), label="batches"))
+    _compare(name, events, data.draw(splits(len(events)), label="batches"))
 
 
 @pytest.mark.parametrize("name", CONFIGS)
@@ -62,7 +62,7 @@ def test_same_results_on_long_streams(name: str) -> None:
     """So they are over hundreds of events, whatever the batches."""
     for seed in SEEDS:
         events = seeded_stream(seed)
-        _compare(CONFIGS[name], events, seeded_splits(seed, len(events)))
+        _compare(name, events, seeded_splits(seed, len(events)))
 
 
 def test_every_rule_is_reached() -> None:
@@ -80,8 +80,9 @@ def test_every_rule_is_reached() -> None:
     assert (expected | {friction.id for friction in FRICTIONS}) - moved == set()
 
 
-def _compare(config: FoldConfig, events: list[Event], batches: list[slice]) -> None:
-    partition, reference = Partition(config), reference_of(config)
+def _compare(name: str, events: list[Event], batches: list[slice]) -> None:
+    config, replay = CONFIGS[name], name == "replay"
+    partition, reference = Partition(config, replay), reference_of(config, replay)
     for batch in batches:
         _take(partition, reference, events[batch])
         assert partition.live == _live(reference)

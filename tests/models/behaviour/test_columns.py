@@ -11,17 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.behaviour import warmup
-from models.behaviour.columns import NO_WATERMARK, EventColumns, event_columns, watermark_after
-from models.behaviour.config import FoldConfig
+from models.behaviour.columns import EventColumns
 from models.behaviour.hashing import hash_column
-from tests.models.behaviour.events import START, event, to_batch
+from tests.models.behaviour.events import START, event, to_batch, to_columns
 from tests.models.behaviour.strategies import seeded_stream
 
 HOUR_MS = 3_600_000
 
 
-def columns(events: list[dict[str, Any]], kafka_ms: int = START, clock: Any = "wall") -> EventColumns:
-    return event_columns(to_batch(events), np.full(len(events), kafka_ms), NO_WATERMARK, FoldConfig(clock=clock))
+def columns(events: list[dict[str, Any]], kafka_ms: int = START, replay: bool = False) -> EventColumns:
+    return to_columns(to_batch(events), np.full(len(events), kafka_ms), replay=replay)
 
 
 def test_equal_strings_hash_alike_and_others_do_not() -> None:
@@ -60,17 +59,16 @@ def test_too_far_in_the_future_is_now(ahead_ms: int, time: int) -> None:
     assert columns([event(occurred_at=START + ahead_ms, sent_at=START, received_at=START)]).time[0] == time
 
 
-@pytest.mark.parametrize(("clock", "arrival"), [("wall", START + 7), ("event", START)])
-def test_without_received_at_the_clock_decides(clock: str, arrival: int) -> None:
+@pytest.mark.parametrize(("replay", "arrival"), [(False, START + 7), (True, START)])
+def test_without_received_at_the_clock_decides(replay: bool, arrival: int) -> None:
     """Kafka's timestamp on the wall clock, the time of sending in replays."""
-    assert columns([event(received_at=None)], START + 7, clock).arrival[0] == arrival
+    assert columns([event(received_at=None)], START + 7, replay).arrival[0] == arrival
 
 
 def test_the_watermark_never_goes_back() -> None:
     """Each record moves it to min(t, a) where that is higher."""
     made = columns([event(at_s=1), event(at_s=0), event(occurred_at=START + 9_000, sent_at=START, received_at=START)])
     assert made.watermark.tolist() == [START + 1_000] * 3
-    assert watermark_after(made, START + 5_000) == START + 5_000
 
 
 def test_an_unknown_symbol_is_an_error() -> None:
@@ -85,8 +83,8 @@ def test_a_slice_of_a_batch_gives_a_slice_of_its_columns(begin: int, length: int
     """Arrow's offsets are minded in every column."""
     batch = to_batch(seeded_stream(seed, 200))
     stamps = np.full(200, START)
-    whole = event_columns(batch, stamps, NO_WATERMARK, FoldConfig())
-    part = event_columns(batch.slice(begin, length), stamps[begin : begin + length], NO_WATERMARK, FoldConfig())
+    whole = to_columns(batch, stamps)
+    part = to_columns(batch.slice(begin, length), stamps[begin : begin + length])
     for name in set(EventColumns._fields) - {"watermark", "site", "sites", "site_hashes"}:
         np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[begin : begin + length])
     assert part.sites[part.site].tolist() == whole.sites[whole.site][begin : begin + length].tolist()

@@ -9,11 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.behaviour.columns import NO_WATERMARK, event_columns
 from models.behaviour.config import FoldConfig
 from models.behaviour.fold import fold
 from models.behaviour.layout import SESSION_LAYOUT
-from tests.models.behaviour.events import NO_CONSENT, START, event, to_batch
+from tests.models.behaviour.events import NO_CONSENT, START, event, to_batch, to_columns
 from tests.models.behaviour.replay import Partition
 from tests.models.behaviour.strategies import seeded_splits, seeded_stream, splits, streams
 
@@ -238,14 +237,14 @@ def test_a_tier_is_emitted_once_a_visit() -> None:
 def test_only_given_rows_are_written() -> None:
     """The fold leaves every other row as it was, to the byte."""
     rows = np.repeat(SESSION_LAYOUT.blank, 5)
-    columns = event_columns(to_batch([click(0)]), np.array([START]), NO_WATERMARK, FoldConfig())
+    columns = to_columns(to_batch([click(0)]), np.array([START]))
     fold(rows, np.array([3]), columns, FoldConfig())
     assert all(rows[k] == SESSION_LAYOUT.blank[0] for k in (0, 1, 2, 4))
 
 
 def test_a_row_for_each_event_is_demanded() -> None:
     """Lengths that differ are an error, not a crash."""
-    columns = event_columns(to_batch([click(0)]), np.array([START]), NO_WATERMARK, FoldConfig())
+    columns = to_columns(to_batch([click(0)]), np.array([START]))
     with pytest.raises(ValueError, match="a row for each of 1 events"):
         fold(SESSION_LAYOUT.blank.copy(), np.zeros(2, np.int64), columns, FoldConfig())
 
