@@ -20,6 +20,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 Record = Any
 """A structured row inside a kernel, passed by reference."""
 
+# Without Numba's runtime no array's references are counted at every call; kernels allocate nothing in return.
+_OPTIONS: dict[str, Any] = {"cache": True, "nogil": True, "_nrt": False}
+_CONFIG: Any = numba.config
 _SOURCE_SUFFIXES = (".py", ".avsc")
 _DIGEST_CHARACTERS = 16
 
@@ -27,7 +30,7 @@ _DIGEST_CHARACTERS = 16
 def njit(function: Function) -> Function:
     """Compile at the first call, without the interpreter lock, keeping the machine code on disk; strict IEEE floats."""
     with _cache_in(_cache_folder()):
-        compiled: Function = numba.njit(cache=True, nogil=True, _nrt=False)(function)
+        compiled: Function = numba.njit(**_OPTIONS)(function)
     return compiled
 
 
@@ -43,8 +46,8 @@ def _cache_folder() -> str:
 
 
 def _cache_base(root: Path) -> Path:
-    if numba.config.CACHE_DIR:
-        return Path(numba.config.CACHE_DIR)
+    if _CONFIG.CACHE_DIR:
+        return Path(_CONFIG.CACHE_DIR)
     if os.access(root, os.W_OK):
         return root / "__pycache__"
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lamstream"
@@ -52,9 +55,9 @@ def _cache_base(root: Path) -> Path:
 
 @contextmanager
 def _cache_in(folder: str) -> Iterator[None]:
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = folder
+    before = _CONFIG.CACHE_DIR
+    _CONFIG.CACHE_DIR = folder
     try:
         yield
     finally:
-        numba.config.CACHE_DIR = before
+        _CONFIG.CACHE_DIR = before

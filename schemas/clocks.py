@@ -15,7 +15,7 @@ Int64s = npt.NDArray[np.int64]
 
 
 class RecordTimes(NamedTuple):
-    """`event` and `arrival`: int64[n], ms since the epoch."""
+    """`event` and `arrival`: int64[n], ms since the epoch; writable, as compiled kernels like them."""
 
     event: Int64s
     arrival: Int64s
@@ -36,7 +36,7 @@ def record_times(columns: pa.RecordBatch, timestamps: Int64s, *, replay: bool) -
         known = np.asarray(received.is_valid())
         arrival = np.where(known, received.fill_null(0).to_numpy(), fallback)
     else:
-        arrival = received.to_numpy()
+        arrival = np.array(received.to_numpy())
     event = occurred + (arrival - sent)
     return RecordTimes(np.where(event - arrival > FURTHEST_AHEAD_MS, arrival, event), arrival)
 

@@ -46,7 +46,9 @@ class Publisher:
     def flush(self) -> None:
         """Wait until everything is acknowledged. Raises ConfigurationError where the broker does not answer in time."""
         if waiting := self._producer.flush(self._settings.request_timeout_s):
-            raise ConfigurationError(f"{waiting} records for {self._topic} were not acknowledged by {self._settings.broker}")
+            raise ConfigurationError(
+                f"{waiting} records for {self._topic} were not acknowledged by {self._settings.broker}"
+            )
 
     def _produce(self, key: str | None, value: bytes | None, **where: Any) -> None:
         while True:

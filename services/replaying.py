@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 
 from topics.errors import ConfigurationError
 
-OTTO_TYPES = {"clicks": ("view_item", "product"), "carts": ("add_to_cart", "product"), "orders": ("purchase", "checkout")}
+OTTO_TYPES = {
+    "clicks": ("view_item", "product"),
+    "carts": ("add_to_cart", "product"),
+    "orders": ("purchase", "checkout"),
+}
 """Event type and page type of each of OTTO's actions."""
 
 
@@ -53,7 +57,9 @@ def _otto_session(path: Path, number: int, line: str) -> Iterator[Timed]:
         session = str(recorded["session"])
         for index, action in enumerate(recorded["events"]):
             kind, page_type = OTTO_TYPES[action["type"]]
-            yield Timed(int(action["ts"]), _otto_event(session, index, kind, page_type, str(action["aid"]), int(action["ts"])))
+            yield Timed(
+                int(action["ts"]), _otto_event(session, index, kind, page_type, str(action["aid"]), int(action["ts"]))
+            )
     except (KeyError, TypeError, ValueError) as problem:
         raise ConfigurationError(
             f"{path}:{number}: not an OTTO session ({type(problem).__name__}: {problem}); expected "

@@ -1,17 +1,17 @@
 """What can go wrong between us and Kafka.
 
-    LamstreamError
-    +-- TopicsError
-        +-- ConfigurationError     a setting is missing or wrong: the operator must change it
-        +-- TopicMismatch          a topic is missing or differs from the table
-        +-- StreamStopped          the stream stopped itself rather than go on wrongly
-            +-- NotCompleted       an agent let go of a batch without completing it
-            +-- BreakerOpen        too many invalid records in a row, or too large a share
-            +-- SchemaMissing      the schema of a record did not turn up
-            +-- CommitFailed       a span could not be committed
-            +-- RestoreFailed      state could not be rebuilt from its changelog
-            +-- OutputTooLarge     an output record exceeds its topic's limit
-            +-- PartitionsLost     the group gave our partitions away without asking
+LamstreamError
++-- TopicsError
+    +-- ConfigurationError     a setting is missing or wrong: the operator must change it
+    +-- TopicMismatch          a topic is missing or differs from the table
+    +-- StreamStopped          the stream stopped itself rather than go on wrongly
+        +-- NotCompleted       an agent let go of a batch without completing it
+        +-- BreakerOpen        too many invalid records in a row, or too large a share
+        +-- SchemaMissing      the schema of a record did not turn up
+        +-- CommitFailed       a span could not be committed
+        +-- RestoreFailed      state could not be rebuilt from its changelog
+        +-- OutputTooLarge     an output record exceeds its topic's limit
+        +-- PartitionsLost     the group gave our partitions away without asking
 """
 
 from __future__ import annotations

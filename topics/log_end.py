@@ -6,7 +6,15 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, IsolationLevel, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import (
+    OFFSET_BEGINNING,
+    Consumer,
+    IsolationLevel,
+    KafkaError,
+    KafkaException,
+    Message,
+    TopicPartition,
+)
 from confluent_kafka.admin import AdminClient, OffsetSpec
 
 from topics.clients import FINAL, admin_client, reader, take
@@ -62,7 +70,7 @@ def _read(
     position, told = 0, time.monotonic()
     while position < end and not stopping():
         records = []
-        for message in take(consumer, POLL_RECORDS, POLL_S):  
+        for message in take(consumer, POLL_RECORDS, POLL_S):
             error = message.error()
             if error is None:
                 records.append(message)

@@ -48,7 +48,9 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="LAM_", extra="ignore", frozen=True)
 
     broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port...].")
-    prefix: str = Field("", description="Put before every topic, group and transactional id, so instances share a broker.")
+    prefix: str = Field(
+        "", description="Put before every topic, group and transactional id, so instances share a broker."
+    )
     worker_id: str | None = Field(None, description="Identity of this worker, stable over restarts; required.")
     guarantee: Guarantee = Field(Guarantee.EXACTLY_ONCE, description="exactly_once needs a real Kafka.")
     clock: Clock = Field(Clock.WALL, description="event for replays: time is what the records say.")
@@ -56,7 +58,9 @@ class Settings(BaseSettings):
     partitions: int = Field(12, ge=1, description="Partitions of topics that lam topics apply creates.")
     replication: int = Field(1, ge=1, description="Replicas of topics that lam topics apply creates.")
 
-    lateness_s: float = Field(60, ge=0, description="An event older than the watermark less this is counted, not folded.")
+    lateness_s: float = Field(
+        60, ge=0, description="An event older than the watermark less this is counted, not folded."
+    )
     timer_slack_s: float = Field(2, ge=0, description="Timers wait this long past their deadline for events in flight.")
     idle_s: float = Field(5, gt=0, description="A partition read to its end for so long follows the clock.")
 
@@ -66,12 +70,18 @@ class Settings(BaseSettings):
     commit_s: float = Field(0.1, gt=0, description="Longest time between two commits while there is work.")
     commit_urgent_s: float = Field(0.03, gt=0, description="The same while an intervention waits.")
     batch_timeout_s: float = Field(5, gt=0, description="A batch not completed in this time fails the cycle.")
-    poll_limit_s: float = Field(60, gt=0, description="max.poll.interval: a worker that polls no more loses its partitions.")
+    poll_limit_s: float = Field(
+        60, gt=0, description="max.poll.interval: a worker that polls no more loses its partitions."
+    )
     session_timeout_s: float = Field(45, gt=0, description="A silent worker loses its partitions after this.")
-    transaction_timeout_s: float = Field(15, gt=0, description="The broker aborts a silent worker's transaction after this.")
+    transaction_timeout_s: float = Field(
+        15, gt=0, description="The broker aborts a silent worker's transaction after this."
+    )
     request_timeout_s: float = Field(30, gt=0, description="Longest wait for one answer of the broker.")
 
-    unknown_schema: UnknownSchemaPolicy = Field(UnknownSchemaPolicy.STOP, description="stop the worker, or dlq the record.")
+    unknown_schema: UnknownSchemaPolicy = Field(
+        UnknownSchemaPolicy.STOP, description="stop the worker, or dlq the record."
+    )
     unknown_schema_wait_s: float = Field(30, ge=0, description="How long a schema may take to turn up.")
     breaker_ratio: float = Field(0.5, gt=0, le=1, description="Share of invalid records that stops a partition.")
     breaker_window: int = Field(1000, ge=1, description="Records over which that share is taken.")

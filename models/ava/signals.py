@@ -121,7 +121,7 @@ def _clamped(points: float) -> float:
 
 @njit
 def _bouncing(row: Record, age_ms: int) -> bool:
-    return row.pages <= BOUNDS.bounce_pages and age_ms < BOUNDS.bounce_ms
+    return bool(row.pages <= BOUNDS.bounce_pages and age_ms < BOUNDS.bounce_ms)
 
 
 @njit
@@ -181,7 +181,8 @@ def _ambiguous(detected: int) -> bool:
     second = highest(detected & ~(1 << first))
     if second < 0:
         return False
-    return CATEGORY[first] != CATEGORY[second] and SEVERITY[first] - SEVERITY[second] <= CLARITY.ambiguous_severity
+    apart = SEVERITY[first] - SEVERITY[second]
+    return bool(CATEGORY[first] != CATEGORY[second] and apart <= CLARITY.ambiguous_severity)
 
 
 @njit
@@ -231,5 +232,5 @@ def value(row: Record) -> float:
 def _of_cart(cart_value: float) -> float:
     for k in range(_CART_BOUNDS.size):
         if cart_value <= _CART_BOUNDS[k]:
-            return _CART_POINTS[k]
+            return float(_CART_POINTS[k])
     return VALUE.above

@@ -21,10 +21,16 @@ def fold_clicks(row: Record, event: Record, offset: int, another_page: bool) -> 
             row.dead_click_last = 1
         if event.target != NULL:
             _fold_row_of_clicks(row, event, offset)
-    elif event.type == JS_ERROR and row.type_count[CLICK] > 0 and not row.click_errored:
-        if 0 <= offset - row.type_last[CLICK] <= BOUNDS.error_click_ms:
-            row.error_clicks += 1
-            row.click_errored = 1
+    elif event.type == JS_ERROR and _blames_click(row, offset):
+        row.error_clicks += 1
+        row.click_errored = 1
+
+
+@njit
+def _blames_click(row: Record, offset: int) -> bool:
+    if row.type_count[CLICK] == 0 or row.click_errored:
+        return False
+    return bool(0 <= offset - row.type_last[CLICK] <= BOUNDS.error_click_ms)
 
 
 @njit

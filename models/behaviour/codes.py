@@ -45,7 +45,15 @@ PASSIVE_TYPES = (
 """Events that are no activity: they keep a visit open and end no silence."""
 IS_ACTIVITY = np.array([name not in PASSIVE_TYPES for name in EVENT_TYPES])
 
-FUNNEL = ("view_item", "add_to_cart", "view_cart", "begin_checkout", "add_shipping_info", "add_payment_info", "purchase")
+FUNNEL = (
+    "view_item",
+    "add_to_cart",
+    "view_cart",
+    "begin_checkout",
+    "add_shipping_info",
+    "add_payment_info",
+    "purchase",
+)
 """The stages of the funnel, from 1."""
 FUNNEL_STAGE = np.array([FUNNEL.index(name) + 1 if name in FUNNEL else 0 for name in EVENT_TYPES], np.uint8)
 

@@ -150,7 +150,7 @@ def _flags(column: pa.Array) -> Column:
 def _filled(values: Column, valid: npt.NDArray[np.uint8], null: float) -> Column:
     """A writable array in any case: kernels are compiled, and dispatched, anew for Arrow's read-only memory."""
     if valid.size == 0:
-        return values.copy()
+        return np.array(values)
     return np.where(valid.view(np.bool_), values, values.dtype.type(null))
 
 
@@ -197,10 +197,10 @@ def _code_table(vocabulary: tuple[str, ...]) -> tuple[npt.NDArray[np.uint64], np
 def _begins_with(data: Any, begin: int, end: int, prefix: Any) -> bool:
     if end - begin < prefix.size:
         return False
+    same = True
     for k in range(prefix.size):
-        if data[begin + k] != prefix[k]:
-            return False
-    return True
+        same &= data[begin + k] == prefix[k]
+    return same
 
 
 @njit

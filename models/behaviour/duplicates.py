@@ -73,7 +73,7 @@ def _open_tab(row: Record, event: Record) -> None:
 
 @njit
 def _remembered(row: Record, event_id: int) -> bool:
+    found = False
     for k in range(_REMEMBERED):
-        if row.event_ids[k] == event_id:
-            return True
-    return False
+        found |= row.event_ids[k] == event_id
+    return found

@@ -39,7 +39,7 @@ class Effects(NamedTuple):
     closed_row: npt.NDArray[np.int64]
     fired: npt.NDArray[np.void]
     emitted: npt.NDArray[np.void]
-    sites: npt.NDArray[np.bytes_]
+    sites: npt.NDArray[Any]
     site_hashes: npt.NDArray[np.uint64]
     counts: npt.NDArray[np.int64]
     used: npt.NDArray[np.int64]
@@ -131,9 +131,10 @@ def next_emitted(effects: Effects) -> Record:
 @njit
 def site_of(row: Record, event: Record, effects: Effects) -> int:
     """The place in `sites` of the visit's site, which need not be the one that the event names."""
-    if effects.site_hashes[event.site] == row.site:
-        return event.site
-    known = effects.used[_SITES]
+    named: int = event.site
+    if effects.site_hashes[named] == row.site:
+        return named
+    known: int = effects.used[_SITES]
     for place in range(known):
         if effects.site_hashes[place] == row.site:
             return place

@@ -27,7 +27,7 @@ def fold_facts(row: Record, event: Record) -> None:
     if not np.isnan(event.scroll_depth):
         row.scroll_max = max(np.float64(row.scroll_max), event.scroll_depth)
     if not np.isnan(event.dwell_s):
-        row.dwell_s += np.float32(event.dwell_s)
+        row.dwell_s = np.float64(row.dwell_s) + event.dwell_s
 
 
 @njit

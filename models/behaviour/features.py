@@ -194,7 +194,7 @@ def _of_the_cart() -> tuple[Feature, ...]:
         Feature("shipping_cost", "currency", "now", "last given"),
         Feature("shipping_share", "ratio", "now", "shipping_cost / cart_value, 0 where the cart has no value"),
         Feature("scroll_max", "ratio", "visit", "highest scroll_depth"),
-        Feature("dwell_s", "s", "visit", "sum of dwell_s, in float32"),
+        Feature("dwell_s", "s", "visit", "sum of dwell_s, in float64, stored as float32"),
         Feature("orders", "orders", "visit", "purchases with another order id, or time where there is none"),
         Feature("revenue", "currency", "visit", "sum over purchases of cart_value if given, else quantity x price"),
         Feature("exit_with_cart", "events", "visit", "exit_intents while cart_items > 0"),
@@ -206,10 +206,8 @@ def _of_the_cart() -> tuple[Feature, ...]:
 def _of_pages() -> tuple[Feature, ...]:
     return (
         Feature("pages", "events", "visit", "page views of another page than the current one"),
-        Feature("pages_per_min", "pages/min", "visit", "pages / max(duration_s / 60, 1 / 60)"),
-        Feature(
-            "bounce", "0/1", "visit", "few pages and short", 1.0, constants=_uses("bounce_pages", "bounce_ms")
-        ),
+        Feature("pages_per_min", "pages/min", "visit", "pages / max(duration_s / 60, 1 / 60)", 60.0),
+        Feature("bounce", "0/1", "visit", "few pages and short", 1.0, constants=_uses("bounce_pages", "bounce_ms")),
         *(
             Feature(
                 f"page_type.{p}",

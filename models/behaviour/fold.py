@@ -137,4 +137,5 @@ def _folded(rows: Rows, touched: Index, effects: Effects) -> Folded:
 def _distinct(index: Index) -> Index:
     """The different places of an index, rising; `np.unique` takes many times as long."""
     rising = np.sort(index)
-    return rising[np.diff(rising, prepend=-1) != 0]
+    distinct: Index = rising[np.diff(rising, prepend=-1) != 0]
+    return distinct

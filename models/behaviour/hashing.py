@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
@@ -29,16 +29,18 @@ _INSTEAD_OF_NULL = np.uint64(1)
 _OFFSET_DTYPES = {pa.string(): np.int32, pa.large_string(): np.int64}
 
 
-@intrinsic  # type: ignore[untyped-decorator]
-def _word(_context: Any, data: Any, place: Any) -> Any:
+def _load_word(_context: Any, data: Any, _place: Any) -> Any:
     """The 8 bytes of `data` from `place` on, little-endian, at any alignment."""
 
     def load(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        address = cgutils.gep_inbounds(builder, array.data, arguments[1])
+        address = cgutils.gep_inbounds(builder, array.data, arguments[1])  # type: ignore[no-untyped-call]
         return builder.load(builder.bitcast(address, ir.IntType(64).as_pointer()), align=1)
 
     return types.uint64(data, types.int64), load
+
+
+_word: Any = intrinsic(_load_word)
 
 
 @njit

@@ -21,7 +21,9 @@ _HEAD = (
     Column("events", "<u4", "Events folded."),
     Column("window", "<i4", "Number of the newest 10 s window, event time // 10 s."),
     Column("window_events", "<u2", "Events of any type in the newest window, saturating."),
-    Column("tabs_made", "u1", "Slots of tabs taken so far; from the number of slots on, that number plus the oldest slot."),
+    Column(
+        "tabs_made", "u1", "Slots of tabs taken so far; from the number of slots on, that number plus the oldest slot."
+    ),
     Column("event_ids_at", "u1", "Place of the next remembered event id."),
     Column("silent", "u1", "Bit per idle timer that fired since the last activity."),
     Column("emitted", "u1", "Bit per tier emitted."),
@@ -104,9 +106,15 @@ _FAMILIES = (
     Column("type_first", "<u4", "Offset of the first event by type, ms; only where counted.", (len(EVENT_TYPES),)),
     Column("type_last", "<u4", "Offset of the last event by type, ms; only where counted.", (len(EVENT_TYPES),)),
     Column("page_count", "<u2", "Page views by page type, saturating.", (len(PAGE_TYPES),)),
-    Column("page_first", "<u4", "Offset of the first page view by page type, ms; only where counted.", (len(PAGE_TYPES),)),
-    Column("page_last", "<u4", "Offset of the last page view by page type, ms; only where counted.", (len(PAGE_TYPES),)),
-    Column("windows", "u1", "Events by window, newest first, and type, saturating.", (BOUNDS.windows, len(WINDOW_TYPES))),
+    Column(
+        "page_first", "<u4", "Offset of the first page view by page type, ms; only where counted.", (len(PAGE_TYPES),)
+    ),
+    Column(
+        "page_last", "<u4", "Offset of the last page view by page type, ms; only where counted.", (len(PAGE_TYPES),)
+    ),
+    Column(
+        "windows", "u1", "Events by window, newest first, and type, saturating.", (BOUNDS.windows, len(WINDOW_TYPES))
+    ),
     Column("timer_count", "u1", "Times each timer fired, saturating.", (len(TIMERS),)),
 )
 

@@ -81,8 +81,10 @@ def _moments(rows: Rows, counts: str, firsts: str, lasts: str) -> Iterator[Block
 def _shipping_share(rows: Rows) -> Block:
     cost = rows["shipping_cost"].astype(np.float64)
     cart = rows["cart_value"].astype(np.float64)
-    return np.divide(cost, cart, out=np.zeros(rows.size), where=cart > 0)
+    share: Block = np.divide(cost, cart, out=np.zeros(rows.size), where=cart > 0)
+    return share
 
 
 def _one_hot(codes: Block, size: int) -> Block:
-    return codes[:, np.newaxis] == np.arange(size)
+    matches: Block = codes[:, np.newaxis] == np.arange(size)
+    return matches

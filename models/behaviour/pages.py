@@ -10,7 +10,7 @@ from models.jit import Record, njit
 @njit
 def is_another_page(row: Record, event: Record) -> bool:
     """Whether the event is a page view of another page than the current one; the first page of a visit is another."""
-    return event.type == PAGE_VIEW and event.page != row.page
+    return bool(event.type == PAGE_VIEW and event.page != row.page)
 
 
 @njit

@@ -30,7 +30,8 @@ _TIMERS = len(TIMERS)
 @njit
 def deadline(row: Record, timer: int) -> int:
     """The deadline of a timer, ms since the epoch; `NEVER` where it is not armed or has fired in this silence."""
-    since_ms = row.start_ms + row.active
+    start_ms: int = row.start_ms
+    since_ms: int = start_ms + row.active
     silent = row.silent & (1 << timer)
     if timer == IDLE_60 and not silent:
         return since_ms + BOUNDS.idle_60_ms
@@ -41,9 +42,11 @@ def deadline(row: Record, timer: int) -> int:
     if timer == CART_IDLE_1800 and not silent and row.cart_items > 0:
         return since_ms + BOUNDS.cart_idle_1800_ms
     if timer == PAYMENT_FIELD_30 and row.payment_field != NULL:
-        return row.start_ms + row.payment_at + BOUNDS.payment_field_30_ms
+        payment_ms: int = start_ms + row.payment_at
+        return payment_ms + BOUNDS.payment_field_30_ms
     if timer == HOVER_10 and row.hover_target != NULL:
-        return row.start_ms + row.hover_at + BOUNDS.hover_10_ms
+        hover_ms: int = start_ms + row.hover_at
+        return hover_ms + BOUNDS.hover_10_ms
     return NEVER
 
 
@@ -60,7 +63,8 @@ def next_timer(row: Record) -> int:
 @njit
 def closes_at(row: Record, limits: Limits) -> int:
     """The watermark that closes the visit, ms since the epoch; no timer fires past it."""
-    return row.start_ms + row.last + limits.gap_ms + limits.lateness_ms
+    last_ms: int = row.start_ms + row.last
+    return last_ms + limits.gap_ms + limits.lateness_ms
 
 
 @njit
@@ -96,9 +100,9 @@ def fold_waiting(row: Record, event: Record, offset: int, another_page: bool) ->
         if event.target != NULL and event.target != row.hover_target:
             row.hover_target = event.target
             row.hover_at = offset
-    elif kind == FORM_SUBMIT or kind == PURCHASE:
+    elif kind in (FORM_SUBMIT, PURCHASE):
         row.payment_field = NULL
-    elif kind == CLICK or kind == ADD_TO_CART:
+    elif kind in (CLICK, ADD_TO_CART):
         row.hover_target = NULL
     elif another_page:
         row.payment_field = NULL

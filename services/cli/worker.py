@@ -29,4 +29,3 @@ def _warm_up() -> None:
     from models.behaviour.warmup import compile as compile_kernels  # noqa: PLC0415
 
     compile_kernels()
-

@@ -42,7 +42,9 @@ class WorkerProcess:
         status = self._process.poll()
         if status is not None:
             lines = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            raise WorkerFailed(f"the worker ended with status {status}; the end of its log {self._log}:\n" + "\n".join(lines))
+            raise WorkerFailed(
+                f"the worker ended with status {status}; the end of its log {self._log}:\n" + "\n".join(lines)
+            )
 
     def kill(self) -> None:
         """End it at once, as a crash would."""

@@ -84,7 +84,9 @@ class Watcher:
 
     def _everywhere(self, client: Any) -> list[tuple[str, int]]:
         names = [self._settings.prefix + name for name in WATCHED]
-        found = {name: client.list_topics(name, timeout=self._settings.request_timeout_s).topics[name] for name in names}
+        found = {
+            name: client.list_topics(name, timeout=self._settings.request_timeout_s).topics[name] for name in names
+        }
         return [(name, number) for name, topic in found.items() for number in topic.partitions]
 
     def _count(self, messages: list[Message]) -> None:

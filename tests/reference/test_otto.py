@@ -64,4 +64,4 @@ def test_timers_and_interventions(partition: PartitionFold) -> None:
         "cart_idle_600": 21,
         "cart_idle_1800": 17,
     }
-    assert Counter(made["tier"] for made in partition.interventions) == {"NUDGE": 5, "ACTIVE": 19, "ESCALATE": 3}
+    assert Counter(made["tier"] for made in partition.interventions) == {"NUDGE": 5, "ACTIVE": 19}

@@ -41,7 +41,17 @@ def with_type_index(good: dict[str, Any], index: int) -> bytes:
 
 
 def delta_of(good: dict[str, Any]) -> bytes:
-    zeros = ("visits", "converted_visits", "orders", "order_lines", "folded", "late", "duplicate", "undecided", "capped")
+    zeros = (
+        "visits",
+        "converted_visits",
+        "orders",
+        "order_lines",
+        "folded",
+        "late",
+        "duplicate",
+        "undecided",
+        "capped",
+    )
     record = {"site_id": "shop", "source_topic": "t", "source_partition": 0, "watermark": 0, "unconsented": 0}
     return Encoder(record_type("site-delta")).encode({**record, **dict.fromkeys(zeros, 0)})
 

@@ -142,9 +142,7 @@ class Assignment:
         group, settings = self.groups[group_name], self.settings
         topics = tuple(settings.prefix + topic for topic in group.topics)
         breakers = {
-            topic: Breaker(
-                f"{topic}[{number}]", settings.breaker_ratio, settings.breaker_window, settings.breaker_run
-            )
+            topic: Breaker(f"{topic}[{number}]", settings.breaker_ratio, settings.breaker_window, settings.breaker_run)
             for topic in topics
         }
         states = {name: self.factories[name]() for name in group.states}

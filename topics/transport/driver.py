@@ -153,7 +153,9 @@ class Consumer(FaustConsumer):
 
     def assignment(self) -> set[TP]:
         """The partitions Faust's streams take events of."""
-        return {TP(tp.topic, tp.partition) for one in self.partitions.partitions.values() for tp in one.topic_partitions}
+        return {
+            TP(tp.topic, tp.partition) for one in self.partitions.partitions.values() for tp in one.topic_partitions
+        }
 
     def _new_topicpartition(self, topic: str, partition: int) -> TP:
         return TP(topic, partition)
@@ -221,5 +223,3 @@ class Transport(base.Transport):
     Fetcher = Fetcher
 
     driver_version = "lamstream batch"
-
-

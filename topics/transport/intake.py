@@ -59,7 +59,9 @@ class Intake:
     replay: bool
 
     @classmethod
-    def of(cls, record_type: RecordType, store: SchemaStore, key_field: str, *, replay: bool, divert_unknown: bool) -> Intake:
+    def of(
+        cls, record_type: RecordType, store: SchemaStore, key_field: str, *, replay: bool, divert_unknown: bool
+    ) -> Intake:
         """An intake with its own decoder; `divert_unknown` dead-letters records whose schema is not known."""
         decoder = Decoder(record_type, store, unknown="dlq" if divert_unknown else "raise")
         return cls(record_type, decoder, key_field, replay)

@@ -75,7 +75,9 @@ class RecordEncoder:
         """
         spec = TOPICS.get(topic)
         if spec is None or spec.record is None or spec.key is None:
-            raise ConfigurationError(f"topic {topic!r} takes no records of ours; the table in topics/table.py says which do")
+            raise ConfigurationError(
+                f"topic {topic!r} takes no records of ours; the table in topics/table.py says which do"
+            )
         encoder = self._encoders.get(topic)
         if encoder is None:
             encoder = self._encoders[topic] = Encoder(record_type(spec.record))

@@ -10,8 +10,10 @@ from schemas.vocabulary import TIERS
 
 @pytest.mark.parametrize(
     ("points", "tier"),
-    [(0, "MONITOR"), (29, "MONITOR"), (29.001, "PASSIVE"), (49, "PASSIVE"), (49.001, "NUDGE"), (64, "NUDGE")]
-    + [(64.001, "ACTIVE"), (79, "ACTIVE"), (79.001, "ESCALATE"), (100, "ESCALATE")],
+    [
+        *((0, "MONITOR"), (29, "MONITOR"), (29.001, "PASSIVE"), (49, "PASSIVE"), (49.001, "NUDGE"), (64, "NUDGE")),
+        *((64.001, "ACTIVE"), (79, "ACTIVE"), (79.001, "ESCALATE"), (100, "ESCALATE")),
+    ],
 )
 def test_a_bound_belongs_to_the_lower_tier(points: float, tier: str) -> None:
     """29, 49, 64 and 79 are the highest of their tiers."""

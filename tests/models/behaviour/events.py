@@ -103,7 +103,9 @@ def event(**overrides: Any) -> dict[str, Any]:
     return dict.fromkeys(EVENT_SCHEMA.names) | plain | overrides
 
 
-def to_columns(batch: pa.RecordBatch, stamps: Int64s, watermark: int = BEFORE_ALL, *, replay: bool = False) -> EventColumns:
+def to_columns(
+    batch: pa.RecordBatch, stamps: Int64s, watermark: int = BEFORE_ALL, *, replay: bool = False
+) -> EventColumns:
     """A batch as the kernels take it; `stamps` are its Kafka timestamps, `watermark` the partition's before it."""
     times = record_times(batch, stamps, replay=replay)
     return event_columns(batch, *times, running_watermarks(*times, watermark))

@@ -53,7 +53,9 @@ class Partition:
         """Let time pass up to a watermark, in ms."""
         self.watermark = max(self.watermark, watermark)
         due = self.rows["due_ms"]
-        self._keep(pass_time(self.rows, np.flatnonzero((due != 0) & (due <= self.watermark)), self.watermark, self.config))
+        self._keep(
+            pass_time(self.rows, np.flatnonzero((due != 0) & (due <= self.watermark)), self.watermark, self.config)
+        )
         return self
 
     @property

@@ -83,6 +83,7 @@ def stream(pick: Pick, length: int, sessions: int, haste: int = 3, stubborn: int
     now = START
     numbers: dict[Any, int] = {}
     events: list[Event] = []
+    made: Event = {}
     for k in range(length):
         if events and pick(range(12)) == 0:
             events.append(dict(pick(events[-20:])))

@@ -27,7 +27,8 @@ def test_equal_strings_hash_alike_and_others_do_not() -> None:
     """Whatever its length, its place in the column, and the width of the offsets."""
     texts = [None, "", *("a" * k for k in range(1, 40)), "ü", "a\0"]
     hashes = hash_column(pa.array(texts))
-    assert hashes[0] == 0 and len(set(hashes.tolist())) == len(texts)
+    assert hashes[0] == 0
+    assert len(set(hashes.tolist())) == len(texts)
     assert (hash_column(pa.array(texts, pa.large_string())) == hashes).all()
     assert (hash_column(pa.array(["x", *texts])[1:]) == hashes).all()
 
@@ -97,7 +98,7 @@ def test_kernels_take_any_batch_without_another_compilation() -> None:
 
     warmup.compile()
     partition = Partition()
-    full = [event(**{name: 1 for name in ("seq", "quantity", "cart_items", "explored_today")})]
+    full = [event(**dict.fromkeys(("seq", "quantity", "cart_items", "explored_today"), 1))]
     for events in (seeded_stream(1), full, [event()], []):
         partition.take(events)
     assert len(fold_records.signatures) == 1  # type: ignore[attr-defined]

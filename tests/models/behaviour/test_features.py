@@ -28,7 +28,9 @@ FAMILIES = {
 
 def documented() -> list[str]:
     """The names of docs/fold.md, 5, in its order."""
-    rows = re.findall(r"^\| (`.*?) \|", DOCUMENT.read_text().split("## 5. Features")[1].split("### 5.1")[0], re.M)
+    rows = re.findall(
+        r"^\| (`.*?) \|", DOCUMENT.read_text().split("## 5. Features")[1].split("### 5.1")[0], re.MULTILINE
+    )
     return [name for row in rows for pattern in re.findall(r"`(.*?)`", row) for name in _expanded(pattern)]
 
 

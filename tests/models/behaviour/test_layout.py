@@ -15,7 +15,8 @@ def test_a_row_fits_a_kilobyte() -> None:
 def test_the_kernels_view_has_the_same_places() -> None:
     """A row viewed by a kernel is the row, byte for byte."""
     fields, viewed = SESSION_LAYOUT.dtype.fields, KERNEL_DTYPE.fields
-    assert fields is not None and viewed is not None
+    assert fields is not None
+    assert viewed is not None
     assert {n: f[1] for n, f in fields.items()} == {n: f[1] for n, f in viewed.items()}
 
 

@@ -13,9 +13,20 @@ from topics.errors import RestoreFailed
 from topics.state.record import RecordState
 
 DELTA = {
-    "site_id": "shop", "source_topic": "session-event", "source_partition": 0, "watermark": 0, "visits": 0,
-    "converted_visits": 0, "orders": 0, "order_lines": 0, "folded": 0, "late": 0, "duplicate": 0, "undecided": 0,
-    "capped": 0, "unconsented": 0,
+    "site_id": "shop",
+    "source_topic": "session-event",
+    "source_partition": 0,
+    "watermark": 0,
+    "visits": 0,
+    "converted_visits": 0,
+    "orders": 0,
+    "order_lines": 0,
+    "folded": 0,
+    "late": 0,
+    "duplicate": 0,
+    "undecided": 0,
+    "capped": 0,
+    "unconsented": 0,
 }
 
 
@@ -33,7 +44,11 @@ def test_a_value_that_is_no_record_stops_a_restore() -> None:
         new_state().load(["a"], [b"\xc3\x01 and then nothing that was ever written"])
 
 
-@given(st.lists(st.tuples(st.sampled_from(["put", "delete", "keep", "take back"]), st.sampled_from("abc"), st.integers(0, 9))))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["put", "delete", "keep", "take back"]), st.sampled_from("abc"), st.integers(0, 9))
+    )
+)
 def test_kept_spans_and_only_they_last(operations: list[tuple[str, str, int]]) -> None:
     """Whatever happens, state is what a plain dict of the kept spans says, and its changelog rebuilds it."""
     state, log = new_state(), list[tuple[str, bytes | None]]()

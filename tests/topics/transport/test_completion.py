@@ -78,7 +78,9 @@ async def block(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
         await asyncio.Event().wait()
 
 
-@pytest.mark.parametrize(("body", "told"), [(refuse, "ValueError: the agent's own trouble"), (cancel, "CancelledError")])
+@pytest.mark.parametrize(
+    ("body", "told"), [(refuse, "ValueError: the agent's own trouble"), (cancel, "CancelledError")]
+)
 async def test_an_agent_that_raises_or_is_cancelled_completes_nothing(broker: Broker, body: Any, told: str) -> None:
     """The stream stops and names the cause; no offset is committed, though Faust acked the event."""
     settings = engine_settings(broker)
