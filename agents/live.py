@@ -20,7 +20,7 @@ config = FoldConfig(
 )
 
 
-@app.agent(app.group("live"))  # type: ignore[untyped-decorator]
+@app.agent(app.group("live"))
 async def live(batches: AsyncIterable[RecordBatch]) -> None:
     """Fold what came, then let time pass for every visit that waits for it."""
     async for batch in batches:

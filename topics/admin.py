@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.record_type import all_record_types
@@ -122,7 +124,8 @@ def _partitions(admin: AdminClient, settings: Settings) -> dict[str, int]:
         topics = admin.list_topics(timeout=settings.request_timeout_s).topics
     except KafkaException as error:
         raise ConfigurationError(
-            f"no broker answers at {settings.broker} ({error.args[0].str()}); is LAM_BROKER right? `make kafka` starts one"
+            f"no broker answers at {settings.broker} ({error.args[0].str()}); "
+            "is LAM_BROKER right? `make kafka` starts one"
         ) from error
     return {name: len(topic.partitions) for name, topic in topics.items()}
 

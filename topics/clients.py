@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
 
 from topics.settings import Settings, client_properties
@@ -17,21 +17,6 @@ FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
-
-FINAL = frozenset(
-    {
-        KafkaError._AUTO_OFFSET_RESET,
-        KafkaError._MAX_POLL_EXCEEDED,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError.OFFSET_OUT_OF_RANGE,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.FENCED_INSTANCE_ID,
-    }
-)
-"""Errors that reading on does not mend; a broker that is away for a while is not among them."""
 
 
 def admin_client(settings: Settings) -> AdminClient:
@@ -103,17 +88,6 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> Prod
             "message.timeout.ms": _ms(settings.transaction_timeout_s),
         }
     return Producer(config)
-
-
-def take(consumer: Consumer, limit: int, timeout_s: float) -> list[Message]:
-    """What has come, at most `limit` messages, waiting at most `timeout_s` for the first.
-
-    `consume` alone would wait the whole time for as many as it was asked for.
-    """
-    first = consumer.poll(timeout_s)
-    if first is None:
-        return []
-    return [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
 
 
 def _common(settings: Settings) -> dict[str, Any]:

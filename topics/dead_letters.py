@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Message
-
+from topics.consuming import Record
 from topics.transport.outbox import Headers, Outgoing
 
 ERROR_HEADER = "lamstream.error."
 MESSAGE_CHARACTERS = 1000
 
 
-def dead_letter(record: Message, *, topic: str, reason: str, stage: str, message: str) -> Outgoing:
+def dead_letter(record: Record, *, topic: str, reason: str, stage: str, message: str) -> Outgoing:
     """The dead letter of a record: key, value and headers untouched, and `lamstream.error.*` headers added.
 
     `topic` is the source's full name, `stage` where it failed (decode, validate, process).

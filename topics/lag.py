@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer
 
+from topics.consuming import everywhere
 from topics.settings import Settings
 
 
@@ -16,8 +17,7 @@ def group_lag(client: Consumer, settings: Settings, topics: list[str]) -> dict[t
     lag = {}
     for topic in topics:
         name = settings.prefix + topic
-        metadata = client.list_topics(name, timeout=settings.request_timeout_s).topics[name]
-        partitions = [TopicPartition(name, number) for number in metadata.partitions]
+        partitions = everywhere(client, name, OFFSET_INVALID, settings.request_timeout_s)
         for tp in client.committed(partitions, timeout=settings.request_timeout_s):
             first, end = client.get_watermark_offsets(tp, timeout=settings.request_timeout_s)
             lag[(name, tp.partition)] = max(0, end - max(tp.offset, first))

@@ -10,14 +10,14 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     IsolationLevel,
-    KafkaError,
     KafkaException,
-    Message,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, OffsetSpec
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from topics.clients import FINAL, admin_client, reader, take
+from topics.clients import admin_client, reader
+from topics.consuming import Record, take
 from topics.errors import RestoreFailed
 from topics.settings import Settings
 
@@ -36,7 +36,7 @@ def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s:
     Raises KafkaException where the broker does not answer.
     """
     answers = admin.list_offsets(
-        {partition: OffsetSpec.latest() for partition in partitions},
+        {partition: OffsetSpec.latest() for partition in partitions},  # type: ignore[no-untyped-call]
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
         request_timeout=timeout_s,
     )
@@ -45,11 +45,11 @@ def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s:
 
 def read_to_end(
     settings: Settings, topic: str, partition: int, stopping: Callable[[], bool] = lambda: False
-) -> Iterator[list[Message]]:
+) -> Iterator[list[Record]]:
     """Every committed record from the partition's beginning to the end it has now, in batches.
 
     An open transaction below that end is waited for and named in the log. Ends early when `stopping` says so.
-    Raises RestoreFailed where the topic is missing or cannot be read.
+    Raises RestoreFailed where the topic's end cannot be asked, StreamStopped where it cannot be read.
     """
     target = TopicPartition(topic, partition)
     try:
@@ -66,21 +66,14 @@ def read_to_end(
 
 def _read(
     consumer: Consumer, topic: str, partition: int, end: int, stopping: Callable[[], bool]
-) -> Iterator[list[Message]]:
+) -> Iterator[list[Record]]:
     position, told = 0, time.monotonic()
     while position < end and not stopping():
-        records = []
-        for message in take(consumer, POLL_RECORDS, POLL_S):
-            error = message.error()
-            if error is None:
-                records.append(message)
-                position = message.offset() + 1
-            elif error.code() == KafkaError._PARTITION_EOF:
-                position = message.offset()
-            elif error.fatal() or error.code() in FINAL:
-                raise RestoreFailed(f"{topic}[{partition}]: cannot be read at {position}: {error.str()}")
+        records, ends = take(consumer, POLL_RECORDS, POLL_S)
         if records:
+            position = records[-1].offset() + 1
             yield records
+        position = max(position, ends.get((topic, partition), 0))
         if position < end and time.monotonic() - told >= TELL_EVERY_S:
             told = time.monotonic()
             log.info("%s[%d]: read to %d of %d; waiting where a transaction is open", topic, partition, position, end)

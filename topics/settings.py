@@ -132,7 +132,7 @@ def load_settings(**overrides: Any) -> Settings:
         return Settings(**overrides)
     except ValidationError as error:
         lines = [
-            f"LAM_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']} (found {problem['input']!r})"
+            f"LAM_{'_'.join(map(str, problem['loc'])).upper()}: {problem['msg']} (found {problem['input']!r})"
             for problem in error.errors()
         ]
         raise ConfigurationError("settings that do not hold:\n  " + "\n  ".join(lines)) from None

@@ -83,8 +83,8 @@ def event_columns(batch: pa.RecordBatch, time: Column, arrival: Column, watermar
     """The columns of one partition's records, in offset order.
 
     `batch` holds n session events as decoded from their schema, validated; `time`, `arrival` and `watermark` are
-    `int64[n]`, ms since the epoch: event times, arrivals, and W once each record moved it. Raises KeyError for a missing
-    column, ValueError for a symbol outside a vocabulary, and TypeError where a text column holds no strings.
+    `int64[n]`, ms since the epoch: event times, arrivals, and W once each record moved it. Raises KeyError for a
+    missing column, ValueError for a symbol outside a vocabulary, and TypeError where a text column holds no strings.
     """
     consent = batch["consent"]
     site = batch["site_id"].dictionary_encode()

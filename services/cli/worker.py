@@ -15,8 +15,8 @@ def worker(loglevel: str = "INFO") -> None:
     if settings.exactly_once:
         refuse_missing_or_different(report(settings))
     # The agents read the settings when they are imported, so this import must follow the checks above.
-    import agents.live  # noqa: F401, PLC0415
-    from agents.app import app  # noqa: PLC0415
+    import agents.live  # noqa: F401
+    from agents.app import app
 
     _warm_up()
     logging.getLogger("librdkafka").setLevel(logging.ERROR)
@@ -26,6 +26,6 @@ def worker(loglevel: str = "INFO") -> None:
 
 def _warm_up() -> None:
     """Compile the kernels before any partition waits for them."""
-    from models.behaviour.warmup import compile as compile_kernels  # noqa: PLC0415
+    from models.behaviour.warmup import compile as compile_kernels
 
     compile_kernels()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Any
 
-from confluent_kafka import OFFSET_BEGINNING, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.codec import Decoder
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
-from topics.clients import reader, take
+from topics.clients import reader
+from topics.consuming import Record, everywhere, take
 from topics.errors import TopicsError
 from topics.settings import Settings
 from topics.table import TOPICS
@@ -75,40 +75,36 @@ class Watcher:
     def _run(self) -> None:
         client = reader(self._settings)
         try:
-            client.assign([TopicPartition(*where, OFFSET_BEGINNING) for where in self._everywhere(client)])
+            client.assign([target for name in WATCHED for target in self._partitions(client, name)])
             while not self._stopping.is_set():
-                messages = [message for message in take(client, READ_AT_ONCE, WAIT_S) if message.error() is None]
-                self._count(messages)
+                self._count(take(client, READ_AT_ONCE, WAIT_S).records)
         finally:
             client.close()
 
-    def _everywhere(self, client: Any) -> list[tuple[str, int]]:
-        names = [self._settings.prefix + name for name in WATCHED]
-        found = {
-            name: client.list_topics(name, timeout=self._settings.request_timeout_s).topics[name] for name in names
-        }
-        return [(name, number) for name, topic in found.items() for number in topic.partitions]
+    def _partitions(self, client: Consumer, name: str) -> list[TopicPartition]:
+        return everywhere(client, self._settings.prefix + name, OFFSET_BEGINNING, self._settings.request_timeout_s)
 
-    def _count(self, messages: list[Message]) -> None:
-        by_topic: dict[str, list[bytes]] = {}
-        for message in messages:
-            self._follow(message)
-            if message.value() is not None:
-                by_topic.setdefault(message.topic().removeprefix(self._settings.prefix), []).append(message.value())
+    def _count(self, records: list[Record]) -> None:
+        by_topic: dict[str, list[bytes | None]] = {}
+        for record in records:
+            self._follow(record)
+            topic = record.topic().removeprefix(self._settings.prefix)
+            if topic != "session-event" or record.value() is not None:
+                by_topic.setdefault(topic, []).append(record.value())
         for topic, values in by_topic.items():
             self._add(topic, values)
 
-    def _follow(self, message: Message) -> None:
-        where = (message.topic(), message.partition())
+    def _follow(self, record: Record) -> None:
+        where = (record.topic(), record.partition())
         expected = self._next.get(where, 0)
-        if self._contiguous and message.offset() != expected:
+        if self._contiguous and record.offset() != expected:
             self.seen.lost = (
-                f"{where[0]}[{where[1]}]: offset {message.offset()} follows {expected - 1}: the embedded broker dropped "
-                "records before they were read; use a lower rate or a real Kafka (KAFKA=host:port)"
+                f"{where[0]}[{where[1]}]: offset {record.offset()} follows {expected - 1}: the embedded broker "
+                "dropped records before they were read; use a lower rate or a real Kafka (KAFKA=host:port)"
             )
-        self._next[where] = message.offset() + 1
+        self._next[where] = record.offset() + 1
 
-    def _add(self, topic: str, values: list[bytes]) -> None:
+    def _add(self, topic: str, values: list[bytes | None]) -> None:
         seen = self.seen
         if topic == "session-event":
             seen.events += len(values)

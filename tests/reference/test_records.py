@@ -22,7 +22,7 @@ def test_step_1_the_watermark_moves_before_all_else() -> None:
     assert partition.watermark == at(100)
 
 
-def test_step_2_without_consent_nothing_but_a_count_is_kept() -> None:
+def test_step_3_without_consent_nothing_but_a_count_is_kept() -> None:
     """A record without analytics consent is counted for its site, and makes no visit."""
     partition = fold(event("click", consent=NO_ANALYTICS, site_id="other"))
     assert counts(partition, "other").unconsented == 1
@@ -30,9 +30,9 @@ def test_step_2_without_consent_nothing_but_a_count_is_kept() -> None:
     assert not partition.live
 
 
-def test_step_2_without_consent_the_live_visit_is_erased() -> None:
-    """A withdrawn consent erases the visit: not closed, no timer fired, though time would have closed it."""
-    partition = fold(event("click", 0), event("click", 40 * MINUTE, consent=NO_ANALYTICS))
+def test_step_3_without_consent_the_live_visit_is_erased() -> None:
+    """A withdrawn consent erases the visit: it is not closed, and no timer of it fires any more."""
+    partition = fold(event("click", 0), event("click", 50, consent=NO_ANALYTICS))
     pass_time(partition, 100 * MINUTE)
     assert not partition.live
     assert not partition.closed
@@ -41,7 +41,14 @@ def test_step_2_without_consent_the_live_visit_is_erased() -> None:
     assert counts(partition).folded == 1
 
 
-def test_step_2_after_an_erasure_a_visit_begins_anew() -> None:
+def test_step_3_a_visit_that_had_ended_is_closed_before_consent_is_asked() -> None:
+    """What time had closed is closed, wherever a batch ended; there is nothing left to erase."""
+    partition = fold(event("click", 0), event("click", 40 * MINUTE, consent=NO_ANALYTICS))
+    assert [visit.visit_started_at for visit in partition.closed] == [T0]
+    assert counts(partition).unconsented == 1
+
+
+def test_step_3_after_an_erasure_a_visit_begins_anew() -> None:
     """The next consented event begins a visit of which nothing is known, not even duplicates."""
     once = event("click", 0, seq=1)
     partition = fold(once, event("click", 1, consent=NO_ANALYTICS), once | {"occurred_at": at(2), "sent_at": at(2)})
@@ -50,7 +57,7 @@ def test_step_2_after_an_erasure_a_visit_begins_anew() -> None:
     assert counts(partition).folded == 2
 
 
-def test_step_3_time_passes_for_the_session_before_its_record() -> None:
+def test_step_2_time_passes_for_the_session_before_its_record() -> None:
     """A visit whose end the watermark has passed is closed before the record, which begins another."""
     partition = fold(event("click", 0), event("click", 31 * MINUTE))
     assert [closed.visit_started_at for closed in partition.closed] == [T0]
@@ -58,7 +65,7 @@ def test_step_3_time_passes_for_the_session_before_its_record() -> None:
     assert fired(partition) == [("idle_60", 60)]
 
 
-def test_step_3_time_passes_also_for_a_late_record() -> None:
+def test_step_2_time_passes_also_for_a_late_record() -> None:
     """A late record closes its session's visit where the watermark says so."""
     partition = fold(event("click", 0), event("click", 31 * MINUTE, session_id="other"))
     record_all(partition, event("click", 10))

@@ -1,7 +1,7 @@
 """What must be on the outputs and in the state, recomputed from the input by the plain reference, and what is there.
 
 Reads topics as any committed reader would; of the product it uses the decoder and the changelog's row layout, no code
-of the stream.
+of the fold or the transport.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING
 
 from models.behaviour.features import FEATURES
 from models.behaviour.layout import SESSION_LAYOUT
@@ -22,12 +22,15 @@ from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from tests.reference.config import Config
 from tests.reference.fold import PartitionFold
+from topics.clients import reader
+from topics.consuming import Record, everywhere, header, take
 from topics.settings import Settings
 from topics.state.column import ColumnState
 from topics.state.restore import WATERMARK_KEY
 from topics.watermark import WATERMARK_HEADER
 
 LIMIT_S = 30.0
+READ_AT_ONCE = 10_000
 
 Features = dict[str, float]
 SUMS = ("visits", "converted_visits", "orders", "order_lines", "folded", "late", "duplicate", "undecided", "capped")
@@ -50,7 +53,7 @@ def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | No
         fold = PartitionFold(config)
         for message, event in _events([one for one in messages if (one.key(), one.value()) not in bad]):
             if event is None:
-                fold.advance(int(dict(message.headers())[WATERMARK_HEADER]))
+                fold.advance(int(header(message, WATERMARK_HEADER) or b""))
             else:
                 fold.record(event, message.timestamp()[1])
             fold.end_of_batch()
@@ -97,49 +100,38 @@ def records(settings: Settings, topic: str) -> list[dict[str, Any]]:
     return rows
 
 
-def read_topic(settings: Settings, topic: str) -> dict[int, list[Message]]:
+def read_topic(settings: Settings, topic: str) -> dict[int, list[Record]]:
     """Every committed record of a topic now, by partition, in offset order."""
     name = settings.prefix + topic
-    client = Consumer(
-        {
-            "bootstrap.servers": settings.broker,
-            "group.id": "verifier",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            "enable.auto.commit": False,
-        }
-    )
-    numbers = list(client.list_topics(name, timeout=LIMIT_S).topics[name].partitions)
-    client.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in numbers])
-    read: dict[int, list[Message]] = {number: [] for number in numbers}
-    unread = set(numbers)
+    client = reader(settings)
+    targets = everywhere(client, name, OFFSET_BEGINNING, LIMIT_S)
+    client.assign(targets)
+    read: dict[int, list[Record]] = {target.partition: [] for target in targets}
+    unread = set(read)
     while unread:
-        message = client.poll(LIMIT_S)
-        assert message is not None, f"{name}: nothing more came for {sorted(unread)}"
-        if message.error() is None:
-            read[message.partition()].append(message)
-        else:
-            assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
-            unread.discard(message.partition())
+        records, ends = take(client, READ_AT_ONCE, LIMIT_S)
+        assert records or ends, f"{name}: nothing more came for {sorted(unread)}"
+        for record in records:
+            read[record.partition()].append(record)
+        unread -= {number for _, number in ends}
     client.close()
     return read
 
 
-def _events(messages: list[Message]) -> list[tuple[Message, dict[str, Any] | None]]:
+def _events(messages: list[Record]) -> list[tuple[Record, dict[str, Any] | None]]:
     decoder = Decoder(record_type("session-event"), SchemaStore())
     decoded = decoder.decode([message.value() for message in messages])
     events: dict[int, dict[str, Any]] = dict(zip(decoded.rows.tolist(), decoded.batch.to_pylist(), strict=True))
     return [(message, events.get(position)) for position, message in enumerate(messages)]
 
 
-def _live(messages: list[Message]) -> dict[str, Features]:
-    newest = {message.key().decode(): message.value() for message in messages}
+def _live(messages: list[Record]) -> dict[str, Features]:
+    newest = {(message.key() or b"").decode(): message.value() for message in messages}
     newest.pop(WATERMARK_KEY, None)
     state = ColumnState(SESSION_LAYOUT)
     state.load(list(newest), list(newest.values()))
     live = {}
-    for key in state.keys():
+    for key in state:
         row = state.find(key)
         assert row is not None
         values = np.asarray(feature_matrix(row)[0], np.float64).tolist()

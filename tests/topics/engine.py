@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_INVALID
 
 from schemas.codec import Decoder
 from schemas.record_type import record_type
@@ -17,12 +17,13 @@ from schemas.row_layout import Column, RowLayout
 from schemas.store import SchemaStore
 from tests.kafka import Broker, unique
 from topics.admin import apply
+from topics.clients import group_observer, reader
+from topics.consuming import everywhere, take
 from topics.embedded import PARTITIONS, make_topics
-from topics.clients import group_observer, reader, take
 from topics.settings import Guarantee, Settings, load_settings
 from topics.state.column import ColumnState
 from topics.table import TOPICS
-from topics.transport.app import StreamApp, StateHandle
+from topics.transport.app import StateHandle, StreamApp
 from topics.transport.batch import RecordBatch, Unit
 
 LIMIT_S = 60.0
@@ -105,33 +106,33 @@ class Engine:
         """Wait until a batch makes the condition true; a stream that stops instead raises its reason."""
         while not condition():
             self._change.clear()
-            ended = asyncio.ensure_future(self.app.consumer.ended())
+            ended = asyncio.ensure_future(self.app.stream_consumer.ended())
             changed = asyncio.ensure_future(self._change.wait())
             await asyncio.wait([ended, changed], timeout=LIMIT_S, return_when=asyncio.FIRST_COMPLETED)
             assert changed.done() or ended.done(), f"no batch in {LIMIT_S} s"
             if ended.done() and not condition():
-                raise AssertionError(f"the stream ended early: {self.app.consumer.crash_reason!r}")
+                raise AssertionError(f"the stream ended early: {self.app.stream_consumer.crash_reason!r}")
             changed.cancel()
             ended.cancel()
 
     async def failure(self) -> BaseException:
         """Wait until the stream stops by itself, and return why."""
-        await asyncio.wait_for(self.app.consumer.ended(), LIMIT_S)
-        reason = self.app.consumer.crash_reason
+        await asyncio.wait_for(self.app.stream_consumer.ended(), LIMIT_S)
+        reason = self.app.stream_consumer.crash_reason
         assert reason is not None
         return reason
 
     @property
     def partitions(self) -> int:
         """Partitions of this worker whose state is whole."""
-        return len(self.app.consumer.partitions.in_use())
+        return len(self.app.stream_consumer.partitions.in_use())
 
     def states(self) -> dict[str, int]:
         """Events counted of each session, over all partitions of this worker."""
         counted: dict[str, int] = {}
-        for partition in self.app.consumer.partitions.in_use():
+        for partition in self.app.stream_consumer.partitions.in_use():
             state: Any = partition.states["session"]
-            for key in state.keys():
+            for key in state:
                 row = state.find(key)
                 counted[key] = int(row["events"][0])
         return counted
@@ -143,7 +144,7 @@ async def running(settings: Settings, body: Body = count) -> AsyncIterator[Engin
     app = StreamApp(settings)
     engine = Engine(app, app.column_state(COUNTS))
 
-    @app.agent(app.group("live"))  # type: ignore[untyped-decorator]
+    @app.agent(app.group("live"))
     async def counting(batches: Any) -> None:
         async for batch in batches:
             with batch.unit() as unit:
@@ -163,13 +164,11 @@ def committed_records(settings: Settings, topic: str, expected: int) -> list[dic
     assert spec.record is not None
     client = reader(settings)
     name = settings.prefix + topic
-    numbers = client.list_topics(name, timeout=LIMIT_S).topics[name].partitions
-    client.assign([TopicPartition(name, number, OFFSET_BEGINNING) for number in numbers])
-    values: list[bytes] = []
+    client.assign(everywhere(client, name, OFFSET_BEGINNING, LIMIT_S))
+    values: list[bytes | None] = []
     try:
         while len(values) < expected:
-            messages = [message for message in take(client, 100, LIMIT_S) if message.error() is None]
-            values += [message.value() for message in messages]
+            values += [record.value() for record in take(client, 100, LIMIT_S).records]
     finally:
         client.close()
     records: list[dict[str, Any]] = Decoder(record_type(spec.record), SchemaStore()).decode(values).batch.to_pylist()
@@ -180,7 +179,6 @@ def group_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:
     """The group's committed offsets on a topic, by partition; partitions without one are left out."""
     client = group_observer(settings, group)
     name = settings.prefix + topic
-    numbers = client.list_topics(name, timeout=LIMIT_S).topics[name].partitions
-    offsets = client.committed([TopicPartition(name, number) for number in numbers], timeout=LIMIT_S)
+    offsets = client.committed(everywhere(client, name, OFFSET_INVALID, LIMIT_S), timeout=LIMIT_S)
     client.close()
     return {tp.partition: tp.offset for tp in offsets if tp.offset >= 0}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -87,9 +87,9 @@ class ColumnState:
         number = self._numbers.get(key)
         return None if number is None else self.rows[number : number + 1].copy()
 
-    def keys(self) -> list[str]:
+    def __iter__(self) -> Iterator[str]:
         """Every key, in no particular order."""
-        return list(self._numbers)
+        return iter(self._numbers)
 
     def keys_of(self, numbers: Int64s) -> list[str]:
         """The keys of rows that are in use."""

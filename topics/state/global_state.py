@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException
 
-from topics.clients import admin_client, reader, take
+from topics.clients import admin_client, reader
+from topics.consuming import Record, everywhere, take
 from topics.errors import TopicMismatch
 from topics.log_end import end_offsets
 from topics.settings import Settings
@@ -33,38 +34,33 @@ class GlobalState:
 
         Raises TopicMismatch where the topic does not exist, or does not answer in time.
         """
+        limit = self._settings.request_timeout_s
         self._reader = reader(self._settings)
-        metadata = self._reader.list_topics(self._topic, timeout=self._settings.request_timeout_s).topics[self._topic]
-        if not metadata.partitions:
+        partitions = everywhere(self._reader, self._topic, OFFSET_BEGINNING, limit)
+        if not partitions:
             raise TopicMismatch(f"topic {self._topic} does not exist; `lam topics apply` creates it")
-        partitions = [TopicPartition(self._topic, number) for number in metadata.partitions]
         try:
-            ends = end_offsets(admin_client(self._settings), partitions, self._settings.request_timeout_s)
+            ends = end_offsets(admin_client(self._settings), partitions, limit)
         except KafkaException as error:
             raise TopicMismatch(f"topic {self._topic}: its end cannot be asked: {error}") from error
-        self._reader.assign([TopicPartition(self._topic, number, OFFSET_BEGINNING) for number in metadata.partitions])
-        deadline = time.monotonic() + self._settings.request_timeout_s
-        behind = {number for number in metadata.partitions if ends[(self._topic, number)] > 0}
+        self._reader.assign(partitions)
+        behind = {where for where, end in ends.items() if end > 0}
+        deadline = time.monotonic() + limit
         while behind:
-            for message in take(self._reader, UPDATES_AT_ONCE, READ_S):
-                position = message.offset() if message.error() else message.offset() + 1
-                if message.error() is None:
-                    self._take(message.key(), message.value())
-                if position >= ends[(self._topic, message.partition())]:
-                    behind.discard(message.partition())
+            records, reached = take(self._reader, UPDATES_AT_ONCE, READ_S)
+            reached = {(record.topic(), record.partition()): record.offset() + 1 for record in records} | reached
+            self._take(records)
+            behind -= {where for where, position in reached.items() if position >= ends[where]}
             if behind and time.monotonic() > deadline:
-                raise TopicMismatch(f"topic {self._topic}: partitions {sorted(behind)} could not be read to their end")
+                raise TopicMismatch(
+                    f"topic {self._topic}: {sorted(behind)} could not be read to their end in {limit:g} s"
+                )
 
     def update(self, timeout_s: float = 0.0) -> int:
         """Apply what arrived since; returns how many records that was."""
         if self._reader is None:
             return 0
-        applied = 0
-        for message in take(self._reader, UPDATES_AT_ONCE, timeout_s):
-            if message.error() is None:
-                self._take(message.key(), message.value())
-                applied += 1
-        return applied
+        return self._take(take(self._reader, UPDATES_AT_ONCE, timeout_s).records)
 
     def close(self) -> None:
         """Leave the topic."""
@@ -72,6 +68,9 @@ class GlobalState:
             self._reader.close()
             self._reader = None
 
-    def _take(self, key: bytes | None, value: bytes | None) -> None:
-        if key is not None:
-            self._apply(key.decode(errors="replace"), value)
+    def _take(self, records: list[Record]) -> int:
+        for record in records:
+            key = record.key()
+            if key is not None:
+                self._apply(key.decode(errors="replace"), record.value())
+        return len(records)

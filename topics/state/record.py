@@ -57,7 +57,7 @@ class RecordState:
         if key in self._values:
             self._replace(key, None)
 
-    def keys(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[str]:
         """Every key, in no particular order."""
         return iter(self._values)
 

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from confluent_kafka import Message
-
+from topics.consuming import Record
 from topics.log_end import read_to_end
 from topics.settings import Settings
 from topics.state.base import PartitionedState
@@ -56,8 +55,8 @@ def restore(
     return restored
 
 
-def _take(records: list[Message], state: PartitionedState, restored: Restored) -> None:
-    keys = [record.key().decode() for record in records]
+def _take(records: list[Record], state: PartitionedState, restored: Restored) -> None:
+    keys = [(record.key() or b"").decode() for record in records]
     values = [record.value() for record in records]
     restored.records += len(records)
     if WATERMARK_KEY in keys:

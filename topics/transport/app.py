@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import faust
 from faust.types import EventT, Message
@@ -19,17 +19,20 @@ from topics.state.record import RecordState
 from topics.table import GROUPS, Group
 from topics.transport.batch import RecordBatch
 
+if TYPE_CHECKING:
+    from topics.transport.driver import Consumer as StreamConsumer
+
 StateT = TypeVar("StateT", bound=PartitionedState)
 
 
-class BatchSchema(faust.Schema):  # type: ignore[misc]
+class BatchSchema(faust.Schema[Any, Any]):
     """Values are record batches already; there is nothing left to decode."""
 
     def compile(self, app: Any, **_: Any) -> Callable[..., Any]:
         """A decoder that passes a message's batch on as the event's value."""
 
-        async def decode(message: Message, *, propagate: bool = False) -> EventT:
-            event: EventT = app.create_event(None, message.value, None, message)
+        async def decode(message: Message, *, propagate: bool = False) -> EventT[Any]:
+            event: EventT[Any] = app.create_event(None, message.value, None, message)
             return event
 
         return decode
@@ -47,7 +50,7 @@ class StateHandle(Generic[StateT]):
         return state
 
 
-class StreamApp(faust.App):  # type: ignore[misc]
+class StreamApp(faust.App):
     """An app over one settings object. Its groups and states must be declared before it starts."""
 
     def __init__(self, settings: Settings, group: str = "live") -> None:
@@ -66,6 +69,11 @@ class StreamApp(faust.App):  # type: ignore[misc]
             broker_session_timeout=settings.session_timeout_s,
             reply_create_topic=False,
         )
+
+    @property
+    def stream_consumer(self) -> StreamConsumer:
+        """The consumer, as what it is here."""
+        return cast("StreamConsumer", self.consumer)
 
     def group(self, name: str) -> Any:
         """The Faust topic through which one agent reads a group of the table.
@@ -94,5 +102,5 @@ class StreamApp(faust.App):  # type: ignore[misc]
     async def stop(self) -> None:
         """End the cycle first, while streams still flow; then let Faust stop."""
         if self._consumer is not None:
-            await self._consumer.finish()
+            await self.stream_consumer.finish()
         await super().stop()

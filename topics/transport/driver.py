@@ -38,7 +38,7 @@ class Fetcher(FaustFetcher):
 class Producer(FaustProducer):
     """Nothing: what an agent sends leaves with its unit, inside the span."""
 
-    async def send(self, *args: Any, **kwargs: Any) -> Awaitable[Any]:  # type: ignore[override]
+    async def send(self, *args: Any, **kwargs: Any) -> Awaitable[Any]:
         """Refuse. Raises ConfigurationError."""
         raise ConfigurationError(
             "Faust's own send would write outside the span and survive its abort; use `unit.send(topic, record)` "

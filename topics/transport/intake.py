@@ -9,12 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from confluent_kafka import Message
 
 from schemas.clocks import record_times
-from schemas.codec import Bad, Decoder, SchemaStore
+from schemas.codec import Bad, Decoder, Reason, SchemaStore
 from schemas.record_type import RecordType
 from schemas.validation import violations
+from topics.consuming import Record, header
 from topics.watermark import WATERMARK_HEADER, raise_at, running_watermarks
 
 Int64s = npt.NDArray[np.int64]
@@ -23,7 +23,7 @@ Int64s = npt.NDArray[np.int64]
 class DivertedRecord(NamedTuple):
     """A record that will not reach an agent, and why."""
 
-    record: Message
+    record: Record
     position: int
     reason: str
     stage: str
@@ -72,7 +72,7 @@ class Intake:
         columns = pa.RecordBatch.from_pylist([], schema=self.record_type.arrow_schema)
         return Slice(columns, none, none, none, watermark, [])
 
-    def take(self, records: list[Message], watermark: int) -> Slice:
+    def take(self, records: list[Record], watermark: int) -> Slice:
         """Read records in offset order; `watermark` is the partition's before them.
 
         Raises UnknownSchema where the decoder meets a fingerprint it does not know.
@@ -99,7 +99,7 @@ class Intake:
 
     def _timed(
         self,
-        records: list[Message],
+        records: list[Record],
         columns: pa.RecordBatch,
         kept: Int64s,
         marks: list[_Mark],
@@ -114,7 +114,7 @@ class Intake:
         after = max([watermark, *watermarks[-1:].tolist(), *(mark.watermark for mark in marks)])
         return Slice(columns, times.event, times.arrival, watermarks, after, diverted)
 
-    def _bad_keys(self, records: list[Message], kept: Int64s, columns: pa.RecordBatch) -> list[Bad]:
+    def _bad_keys(self, records: list[Record], kept: Int64s, columns: pa.RecordBatch) -> list[Bad]:
         keys = pa.array([records[position].key() for position in kept.tolist()], pa.binary())
         named = columns.column(self.key_field)
         same = pc.fill_null(pc.equal(keys, named.cast(pa.binary())), False)
@@ -129,17 +129,19 @@ class Intake:
     def _key_problem(self, row: int, key: bytes | None, name: str) -> Bad | None:
         expected = f"the record key must be {self.key_field} in UTF-8, so that a key's records share a partition"
         if not key:
-            return Bad(row, "empty_key", f"found no key; {expected}")
+            return Bad(row, Reason.EMPTY_KEY, f"found no key; {expected}")
         if key[:1] == b"\0":
-            return Bad(row, "reserved_key", f"found a key that begins with NUL, which is reserved; {expected}")
+            return Bad(row, Reason.RESERVED_KEY, f"found a key that begins with NUL, which is reserved; {expected}")
         if key != name.encode():
-            return Bad(row, "key_mismatch", f"found key {key[:80]!r} with {self.key_field} {name[:80]!r}; {expected}")
+            return Bad(
+                row, Reason.KEY_MISMATCH, f"found key {key[:80]!r} with {self.key_field} {name[:80]!r}; {expected}"
+            )
         return None
 
-    def _watermark_records(self, records: list[Message]) -> tuple[list[_Mark], list[int]]:
+    def _watermark_records(self, records: list[Record]) -> tuple[list[_Mark], list[int]]:
         marks, others = [], []
         for position, record in enumerate(records):
-            stated = dict(record.headers() or []).get(WATERMARK_HEADER) if record.value() is None else None
+            stated = header(record, WATERMARK_HEADER) if record.value() is None else None
             if stated is not None and stated.isdigit():
                 marks.append(_Mark(position, int(stated)))
             else:
@@ -151,5 +153,5 @@ def _reserved(keys: pa.Array) -> bool:
     return bool(pc.any(pc.starts_with(keys, "\0")).as_py())
 
 
-def _divert(records: list[Message], position: int, bad: Bad, stage: str) -> DivertedRecord:
+def _divert(records: list[Record], position: int, bad: Bad, stage: str) -> DivertedRecord:
     return DivertedRecord(records[position], position, bad.reason, stage, bad.message)

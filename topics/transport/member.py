@@ -7,7 +7,7 @@ the open span before the partitions go.
 from __future__ import annotations
 
 import time
-from typing import NamedTuple, Union
+from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
@@ -31,7 +31,7 @@ class Revoked(NamedTuple):
     partitions: list[TopicPartition]
 
 
-Rebalance = Union[Assigned, Revoked]
+Rebalance: TypeAlias = "Assigned | Revoked"
 
 
 class Member:
@@ -84,7 +84,7 @@ class Member:
         self._consumer.resume(partition.topic_partitions)
 
     def read_to_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
-        """Those of the partitions that the broker confirms to be read to their stable end, and when (ms) it was asked."""
+        """Partitions that the broker confirms to be read to their stable end, and when (ms) it was asked."""
         confirmed = []
         for partition in partitions:
             asked_at = int(time.time() * 1000)

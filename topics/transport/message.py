@@ -79,7 +79,7 @@ class BatchMessage(ConsumerMessage):
         )
 
     @property
-    def acked(self) -> bool:  # type: ignore[override]
+    def acked(self) -> bool:
         """Whether Faust let go of the event."""
         return self._acked
 

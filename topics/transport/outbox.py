@@ -13,7 +13,7 @@ from schemas.record_type import record_type
 from topics.errors import ConfigurationError, OutputTooLarge
 from topics.table import MAX_RECORD_BYTES, TOPICS, CloudEvents, TopicSpec
 
-Headers = list[tuple[str, bytes | None]]
+Headers = list[tuple[str, str | bytes | None]]
 
 
 class Outgoing(NamedTuple):

@@ -6,11 +6,10 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 
-from confluent_kafka import Message
-
 from schemas.errors import SchemaError, UnknownSchema
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
+from topics.consuming import Record
 from topics.errors import SchemaMissing
 from topics.settings import Clock, Settings, UnknownSchemaPolicy
 from topics.state.global_state import GlobalState
@@ -49,7 +48,7 @@ class Reading:
         """A slice without records: the passage of time."""
         return self._intake(topic, divert_unknown=False).empty(watermark)
 
-    async def read(self, topic: str, records: list[Message], watermark: int, in_thread: InThread) -> Slice:
+    async def read(self, topic: str, records: list[Record], watermark: int, in_thread: InThread) -> Slice:
         """Read records of `topic` (its full name), waiting for a schema that is not known.
 
         Raises SchemaMissing where it does not turn up in time and the settings do not say to dead-letter.

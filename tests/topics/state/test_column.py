@@ -28,7 +28,7 @@ Contents = dict[str, tuple[int, int]]
 
 
 def contents(state: ColumnState) -> Contents:
-    rows = {key: state.find(key) for key in state.keys()}
+    rows = {key: state.find(key) for key in state}
     return {key: (int(row["due_ms"][0]), int(row["count"][0])) for key, row in rows.items() if row is not None}
 
 

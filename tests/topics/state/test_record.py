@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-
-import pytest
 
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
@@ -35,7 +34,7 @@ def new_state() -> RecordState:
 
 
 def visits(state: RecordState) -> dict[str, int]:
-    return {key: record["visits"] for key in list(state.keys()) if (record := state.get(key)) is not None}
+    return {key: record["visits"] for key in state if (record := state.get(key)) is not None}
 
 
 def test_a_value_that_is_no_record_stops_a_restore() -> None:

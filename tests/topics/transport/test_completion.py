@@ -109,7 +109,7 @@ async def test_an_agent_that_never_enters_a_unit_completes_nothing(broker: Broke
     publish_events(settings)
     app = StreamApp(settings)
 
-    @app.agent(app.group("live"))  # type: ignore[untyped-decorator]
+    @app.agent(app.group("live"))
     async def passing_over(batches: Any) -> None:
         async for _ in batches:
             pass
@@ -117,9 +117,9 @@ async def test_an_agent_that_never_enters_a_unit_completes_nothing(broker: Broke
     app.column_state(COUNTS)
     await app.start()
     try:
-        await asyncio.wait_for(app.consumer.ended(), 60)
-        assert isinstance(app.consumer.crash_reason, NotCompleted)
-        assert "no `with batch.unit()` ended well" in str(app.consumer.crash_reason)
+        await asyncio.wait_for(app.stream_consumer.ended(), 60)
+        assert isinstance(app.stream_consumer.crash_reason, NotCompleted)
+        assert "no `with batch.unit()` ended well" in str(app.stream_consumer.crash_reason)
     finally:
         await app.stop()
     assert committed_events(settings) == 0
@@ -129,13 +129,13 @@ async def test_a_batch_of_a_stale_generation_completes_nothing(broker: Broker) -
     """An event that Faust's stream skips because a rebalance came between is not taken for done."""
     settings = engine_settings(broker, batch_timeout_s=2)
     async with running(settings) as engine:
-        deliver = engine.app.consumer.callback
+        deliver = engine.app.stream_consumer.callback
 
         async def deliver_late(message: Any) -> None:
             message.generation_id -= 1
             await deliver(message)
 
-        engine.app.consumer.callback = deliver_late
+        engine.app.stream_consumer.callback = deliver_late
         publish_events(settings)
         assert isinstance(await engine.failure(), NotCompleted)
     assert committed_events(settings) == 0
@@ -145,13 +145,13 @@ async def test_closed_flow_control_completes_nothing(broker: Broker) -> None:
     """An event that arrives in a stream whose flow control was closed is not taken for done."""
     settings = engine_settings(broker, batch_timeout_s=2)
     async with running(settings) as engine:
-        deliver = engine.app.consumer.callback
+        deliver = engine.app.stream_consumer.callback
 
         async def deliver_into_closed_flow(message: Any) -> None:
             await deliver(message)
             engine.app.flow_control.suspend()
 
-        engine.app.consumer.callback = deliver_into_closed_flow
+        engine.app.stream_consumer.callback = deliver_into_closed_flow
         publish_events(settings)
         assert isinstance(await engine.failure(), NotCompleted)
     assert committed_events(settings) == 0
