@@ -26,18 +26,19 @@ async def live(batches: AsyncIterable[RecordBatch]) -> None:
     async for batch in batches:
         with batch.unit() as unit:
             visits = sessions.of(batch)
-            if len(batch):
-                events = event_columns(batch.columns, batch.event_time, batch.arrival, batch.watermarks)
-                rows = visits.row_numbers(batch.columns["session_id"])
-                conclude(unit, batch, visits, fold(visits.rows, rows, events, config))
+            events = event_columns(batch.columns, batch.event_time, batch.arrival, batch.watermarks)
+            rows = visits.row_numbers(batch.columns["session_id"])
+            folded = fold(visits.rows, rows, events, config)
+            conclude(unit, visits, folded)
             due = visits.due(batch.watermark)
-            conclude(unit, batch, visits, pass_time(visits.rows, due, batch.watermark, config))
+            passed = pass_time(visits.rows, due, batch.watermark, config)
+            conclude(unit, visits, passed)
+            for delta in site_deltas((folded, passed), batch.topic, batch.partition.number, batch.watermark):
+                unit.send("site-delta", delta)
 
 
-def conclude(unit: Unit, batch: RecordBatch, visits: ColumnState, folded: Folded) -> None:
-    """Send what the fold concluded, and give back the rows of visits that ended."""
-    for record in interventions(folded, visits.keys_of(folded.evaluations.row)):
-        unit.send("intervention", record)
-    for record in site_deltas(folded, batch.topic, batch.partition.number, batch.watermark):
-        unit.send("site-delta", record)
+def conclude(unit: Unit, visits: ColumnState, folded: Folded) -> None:
+    """Send the interventions, and give back the rows of visits that ended."""
+    for intervention in interventions(folded, visits.keys_of(folded.evaluations.row)):
+        unit.send("intervention", intervention)
     visits.release(folded.freed)

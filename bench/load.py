@@ -143,6 +143,11 @@ class Load:
         self._plays = self._rng.integers(0, journeys, sessions).tolist()
         self._counts = [0] * sessions
 
+    def begin_at(self, start_ms: int) -> None:
+        """Move every clock of the load, which made nothing yet: preparing it takes a while."""
+        self._ends = [end + start_ms - self._start_ms for end in self._ends]
+        self._start_ms = start_ms
+
     def _new_ids(self, count: int) -> list[bytes]:
         text = self._rng.bytes(count * ID_CHARS // 2).hex().encode()
         return [text[i : i + ID_CHARS] for i in range(0, len(text), ID_CHARS)]
@@ -249,6 +254,7 @@ def write_paced(bootstrap: str, topic: str, rate: float, seconds: float, seed: i
     """Write `rate` records a second for `seconds`, spread evenly; how many were written."""
     load = Load(seed, int(time.time() * 1000), LoadShape(events_per_s=rate, duplicates=0.0))
     producer = load_producer(bootstrap)
+    load.begin_at(int(time.time() * 1000))
 
     def clock() -> Iterator[float]:
         start = time.monotonic()

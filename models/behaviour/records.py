@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from models.ava.frictions import FRICTIONS, NO_FRICTION
 from models.behaviour.effects import COUNTS
@@ -13,6 +15,7 @@ from models.behaviour.fold import Folded
 from schemas.vocabulary import EVENT_TYPES, TIERS, TRIGGERS, code
 
 PURCHASE = code(EVENT_TYPES, "purchase")
+VISIT_SUMS = ("visits", "converted_visits", "orders", "order_lines")
 SIGNALS = ("composite", "intent", "friction", "clarity", "receptivity", "value")
 
 
@@ -36,27 +39,25 @@ def interventions(folded: Folded, sessions: Sequence[str]) -> Iterator[dict[str,
         }
 
 
-def site_deltas(folded: Folded, topic: str, partition: int, watermark: int) -> Iterator[dict[str, Any]]:
-    """A record of site-delta.avsc for each site that something was counted for.
+def site_deltas(folded: Sequence[Folded], topic: str, partition: int, watermark: int) -> Iterator[dict[str, Any]]:
+    """A record of site-delta.avsc for each site that something was counted for, summed over `folded`.
 
     `topic` and `partition` say where the records came from, `watermark` is that partition's, ms since the epoch.
     """
-    closed_sites = folded.closed["site_id"]
-    counts = dict(zip((site.decode() for site in folded.sites), folded.counts, strict=True))
-    for site in sorted({*counts, *(site.decode() for site in np.unique(closed_sites))}):
-        closed = folded.closed[closed_sites == site.encode()]
-        counted = counts.get(site, np.zeros(len(COUNTS), np.int64))
-        if not len(closed) and not counted.any():
-            continue
-        lines = closed["type_count"][:, PURCHASE]
-        yield {
-            "site_id": site,
-            "source_topic": topic,
-            "source_partition": partition,
-            "watermark": max(watermark, -1),
-            "visits": len(closed),
-            "converted_visits": int((lines > 0).sum()),
-            "orders": int(closed["orders"].sum()),
-            "order_lines": int(lines.sum()),
-            **{name: int(count) for name, count in zip(COUNTS, counted, strict=True)},
-        }
+    sums: defaultdict[bytes, NDArray[np.int64]] = defaultdict(lambda: np.zeros(len(VISIT_SUMS) + len(COUNTS), np.int64))
+    for one in folded:
+        for site, counts in zip(one.sites.tolist(), one.counts, strict=True):
+            sums[site][len(VISIT_SUMS) :] += counts
+        lines = one.closed["type_count"][:, PURCHASE]
+        closed = zip(one.closed["site_id"].tolist(), one.closed["orders"].tolist(), lines.tolist(), strict=True)
+        for site, orders, order_lines in closed:
+            sums[site][: len(VISIT_SUMS)] += (1, order_lines > 0, orders, order_lines)
+    for site, summed in sorted(sums.items()):
+        if summed.any():
+            yield {
+                "site_id": site.decode(),
+                "source_topic": topic,
+                "source_partition": partition,
+                "watermark": max(watermark, -1),
+                **dict(zip((*VISIT_SUMS, *COUNTS), summed.tolist(), strict=True)),
+            }

@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
 from confluent_kafka import TopicPartition
 
+from topics.consuming import Record
 from topics.dead_letters import dead_letter
 from topics.errors import NotCompleted
 from topics.settings import Clock, Settings
 from topics.table import TOPICS
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
-from topics.transport.intake import DivertedRecord, Slice
+from topics.transport.intake import DivertedRecord, Part, Slice
 from topics.transport.member import Assigned, Member
 from topics.transport.message import Completion
 from topics.transport.outbox import RecordEncoder
@@ -108,16 +110,21 @@ class Cycle:
                 self._member.span.progress()
 
     async def _slices(self, polled: Polled) -> list[tuple[Partition, str, Slice]]:
-        slices = []
+        by_topic: defaultdict[str, list[tuple[Partition, list[Record]]]] = defaultdict(list)
         for (topic, number), records in polled.records.items():
             partition = self._assignment.of(topic, number)
-            if partition is None or partition.status is not Status.READY:
-                continue
-            part = await self._reading.read(topic, records, partition.watermark, self._in_thread)
-            partition.breakers[topic].observe([one.position for one in part.diverted], len(records))
-            self._divert(topic, part.diverted)
-            partition.last_record = time.monotonic()
-            slices.append((partition, topic, part))
+            if partition is not None and partition.status is Status.READY:
+                by_topic[topic].append((partition, records))
+        slices = []
+        for topic, polled_of in by_topic.items():
+            parts = [Part(records, partition.watermark) for partition, records in polled_of]
+            for (partition, records), part in zip(
+                polled_of, await self._reading.read(topic, parts, self._in_thread), strict=True
+            ):
+                partition.breakers[topic].observe([one.position for one in part.diverted], len(records))
+                self._divert(topic, part.diverted)
+                partition.last_record = time.monotonic()
+                slices.append((partition, topic, part))
         return slices + await self._passage_of_time({partition for partition, _, _ in slices})
 
     def _divert(self, topic: str, diverted: Iterable[DivertedRecord]) -> None:

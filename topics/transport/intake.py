@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.clocks import record_times
+from schemas.clocks import RecordTimes, record_times
 from schemas.codec import Bad, Decoder, Reason, SchemaStore
 from schemas.record_type import RecordType
 from schemas.validation import violations
@@ -21,7 +22,7 @@ Int64s = npt.NDArray[np.int64]
 
 
 class DivertedRecord(NamedTuple):
-    """A record that will not reach an agent, and why."""
+    """A record that will not reach an agent, where it stood among those polled of its partition, and why."""
 
     record: Record
     position: int
@@ -42,6 +43,13 @@ class Slice(NamedTuple):
     watermarks: Int64s
     watermark: int
     diverted: list[DivertedRecord]
+
+
+class Part(NamedTuple):
+    """The records that one poll brought of one partition, in offset order, and its watermark before them."""
+
+    records: list[Record]
+    watermark: int
 
 
 class _Mark(NamedTuple):
@@ -72,21 +80,16 @@ class Intake:
         columns = pa.RecordBatch.from_pylist([], schema=self.record_type.arrow_schema)
         return Slice(columns, none, none, none, watermark, [])
 
-    def take(self, records: list[Record], watermark: int) -> Slice:
-        """Read records in offset order; `watermark` is the partition's before them.
+    def take(self, parts: Sequence[Part]) -> list[Slice]:
+        """Read what one poll brought of each partition; all of it is decoded and validated at once.
 
         Raises UnknownSchema where the decoder meets a fingerprint it does not know.
         """
-        marks: list[_Mark] = []
-        positions: list[int] | range = range(len(records))
-        values = [record.value() for record in records]
-        if self.replay and None in values:
-            marks, positions = self._watermark_records(records)
-            values = [values[position] for position in positions]
-        decoded = self.decoder.decode(values)
-        diverted = [_divert(records, positions[bad.index], bad, "decode") for bad in decoded.bad]
-        kept = np.asarray(positions, np.int64)[decoded.rows]
-        columns = decoded.batch
+        records = [record for part in parts for record in part.records]
+        marks, read = self._watermark_records(records)
+        decoded = self.decoder.decode([records[position].value() for position in read])
+        diverted = [_divert(records, read[bad.index], bad, "decode") for bad in decoded.bad]
+        columns, kept = decoded.batch, np.asarray(read, np.int64)[decoded.rows]
         invalid = {bad.index: bad for bad in self._bad_keys(records, kept, columns)}
         invalid |= {bad.index: bad for bad in violations(columns, self.record_type)}
         if invalid:
@@ -94,25 +97,10 @@ class Intake:
             valid = np.ones(len(kept), np.bool_)
             valid[list(invalid)] = False
             columns, kept = columns.filter(pa.array(valid)), kept[valid]
-        diverted.sort(key=lambda one: one.position)
-        return self._timed(records, columns, kept, marks, watermark, diverted)
-
-    def _timed(
-        self,
-        records: list[Record],
-        columns: pa.RecordBatch,
-        kept: Int64s,
-        marks: list[_Mark],
-        watermark: int,
-        diverted: list[DivertedRecord],
-    ) -> Slice:
         timestamps = np.array([records[position].timestamp()[1] for position in kept.tolist()], np.int64)
         times = record_times(columns, timestamps, replay=self.replay)
-        watermarks = running_watermarks(times.event, times.arrival, watermark)
-        for mark in marks:
-            raise_at(watermarks, int(np.searchsorted(kept, mark.position)), mark.watermark)
-        after = max([watermark, *watermarks[-1:].tolist(), *(mark.watermark for mark in marks)])
-        return Slice(columns, times.event, times.arrival, watermarks, after, diverted)
+        diverted.sort(key=lambda one: one.position)
+        return _cut(parts, columns, kept, times, marks, diverted)
 
     def _bad_keys(self, records: list[Record], kept: Int64s, columns: pa.RecordBatch) -> list[Bad]:
         keys = pa.array([records[position].key() for position in kept.tolist()], pa.binary())
@@ -138,15 +126,41 @@ class Intake:
             )
         return None
 
-    def _watermark_records(self, records: list[Record]) -> tuple[list[_Mark], list[int]]:
-        marks, others = [], []
-        for position, record in enumerate(records):
-            stated = header(record, WATERMARK_HEADER) if record.value() is None else None
-            if stated is not None and stated.isdigit():
-                marks.append(_Mark(position, int(stated)))
-            else:
-                others.append(position)
-        return marks, others
+    def _watermark_records(self, records: list[Record]) -> tuple[list[_Mark], Sequence[int]]:
+        """The explicit watermarks of a replay, and the positions of all other records."""
+        marks = [
+            _Mark(position, int(stated))
+            for position, record in enumerate(records)
+            if self.replay and record.value() is None
+            if (stated := header(record, WATERMARK_HEADER) or b"").isdigit()
+        ]
+        taken = {mark.position for mark in marks}
+        return marks, [position for position in range(len(records)) if position not in taken]
+
+
+def _cut(
+    parts: Sequence[Part],
+    columns: pa.RecordBatch,
+    kept: Int64s,
+    times: RecordTimes,
+    marks: list[_Mark],
+    diverted: list[DivertedRecord],
+) -> list[Slice]:
+    """The slice of each part; `kept` int64[n] tells each row's position among all records, ascending."""
+    slices, begin = [], 0
+    for part in parts:
+        end = begin + len(part.records)
+        low, high = np.searchsorted(kept, [begin, end]).tolist()
+        event, arrival = times.event[low:high], times.arrival[low:high]
+        watermarks = running_watermarks(event, arrival, part.watermark)
+        stated = [mark for mark in marks if begin <= mark.position < end]
+        for mark in stated:
+            raise_at(watermarks, int(np.searchsorted(kept[low:high], mark.position)), mark.watermark)
+        after = max([part.watermark, *watermarks[-1:].tolist(), *(mark.watermark for mark in stated)])
+        own = [one._replace(position=one.position - begin) for one in diverted if begin <= one.position < end]
+        slices.append(Slice(columns.slice(low, high - low), event, arrival, watermarks, after, own))
+        begin = end
+    return slices
 
 
 def _reserved(keys: pa.Array) -> bool:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from schemas.errors import SchemaError, UnknownSchema
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
-from topics.consuming import Record
 from topics.errors import SchemaMissing
 from topics.settings import Clock, Settings, UnknownSchemaPolicy
 from topics.state.global_state import GlobalState
 from topics.table import SCHEMAS_TOPIC, TOPICS
-from topics.transport.intake import Intake, Slice
+from topics.transport.intake import Intake, Part, Slice
 
 log = logging.getLogger(__name__)
 
@@ -48,8 +47,8 @@ class Reading:
         """A slice without records: the passage of time."""
         return self._intake(topic, divert_unknown=False).empty(watermark)
 
-    async def read(self, topic: str, records: list[Record], watermark: int, in_thread: InThread) -> Slice:
-        """Read records of `topic` (its full name), waiting for a schema that is not known.
+    async def read(self, topic: str, parts: Sequence[Part], in_thread: InThread) -> list[Slice]:
+        """Read what a poll brought of `topic` (its full name), waiting for a schema that is not known.
 
         Raises SchemaMissing where it does not turn up in time and the settings do not say to dead-letter.
         """
@@ -57,7 +56,7 @@ class Reading:
         divert_unknown = False
         while True:
             try:
-                return self._intake(topic, divert_unknown).take(records, watermark)
+                return self._intake(topic, divert_unknown).take(parts)
             except UnknownSchema as unknown:
                 if time.monotonic() < deadline:
                     await in_thread(lambda: self.update(WAIT_STEP_S))
