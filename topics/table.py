@@ -49,6 +49,11 @@ class TopicSpec:
         """Name of the topic that takes what could not be read from this one."""
         return self.name + DEAD_LETTER_SUFFIX
 
+    @property
+    def kept(self) -> str:
+        """How long its records are kept, in words."""
+        return "newest of each key" if self.compact else f"{(self.retention_ms or 0) // DAY_MS} d"
+
     def config(self) -> dict[str, str]:
         """The topic's configuration on the broker."""
         config = {

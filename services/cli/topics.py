@@ -37,7 +37,7 @@ def list_table(as_json: AsJson = False) -> None:
             "topic": spec.name,
             "key": spec.key,
             "record": spec.record,
-            "kept": "newest of each key" if spec.compact else f"{(spec.retention_ms or 0) // 86_400_000} d",
+            "kept": spec.kept,
             "what": spec.doc,
         }
         for spec in TOPICS.values()

@@ -73,5 +73,5 @@ def worker_process(environment: dict[str, str], log: Path) -> Iterator[WorkerPro
 
 
 def _end_with_parent() -> None:
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setpgrp()

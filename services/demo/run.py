@@ -156,6 +156,7 @@ def _summary(seen: Seen, sent: int, lag: int) -> dict[str, Any]:
         "published": sent,
         "events": seen.events,
         "folded": seen.folded,
+        "unconsented": seen.unconsented,
         "sessions": seen.visits,
         "orders": seen.orders,
         "interventions": dict(sorted(seen.interventions.items())),

@@ -34,6 +34,7 @@ class Seen:
     visits: int = 0
     orders: int = 0
     folded: int = 0
+    unconsented: int = 0
     dead_letters: int = 0
     interventions: Counter[str] = field(default_factory=Counter)
     outputs: int = 0
@@ -120,3 +121,4 @@ class Watcher:
                 seen.visits += sum(record["visits"] for record in records)
                 seen.orders += sum(record["orders"] for record in records)
                 seen.folded += sum(record["folded"] for record in records)
+                seen.unconsented += sum(record["unconsented"] for record in records)

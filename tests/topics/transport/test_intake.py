@@ -1,0 +1,124 @@
+"""Reading a poll: good records, diverted records, watermarks, cut by partition."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas.record_type import record_type
+from schemas.store import SchemaStore
+from tests.topics.events import ENCODER, NOON, event
+from topics.consuming import Record, RecordHeaders
+from topics.transport.intake import Intake, Part
+from topics.watermark import BEFORE_ALL, WATERMARK_HEADER
+
+
+@dataclass
+class Raw:
+    """A record that never saw a broker."""
+
+    raw_key: bytes | None
+    raw_value: bytes | None
+    raw_headers: RecordHeaders | None = None
+    at: int = NOON
+
+    def topic(self) -> str:
+        return "session-event"
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return 0
+
+    def key(self) -> bytes | None:
+        return self.raw_key
+
+    def value(self) -> bytes | None:
+        return self.raw_value
+
+    def headers(self) -> RecordHeaders | None:
+        return self.raw_headers
+
+    def timestamp(self) -> tuple[int, int]:
+        return 1, self.at
+
+
+def intake(*, replay: bool = False) -> Intake:
+    return Intake.of(record_type("session-event"), SchemaStore(), "session_id", replay=replay, divert_unknown=True)
+
+
+def good(number: int, **fields: Any) -> Raw:
+    made = event(number, **fields)
+    return Raw(made["session_id"].encode(), ENCODER.encode(made))
+
+
+def mark(at: int) -> Raw:
+    return Raw(None, None, [(WATERMARK_HEADER, b"%d" % at)])
+
+
+def test_a_key_that_is_not_the_records_own_is_told_apart() -> None:
+    """No key, another key, and a reserved key each have their reason; the neighbours stay."""
+    value = ENCODER.encode(event(1))
+    reserved = ENCODER.encode(event(1, "\x00watermark"))
+    records: list[Record] = [good(0), Raw(None, value), Raw(b"other", value), Raw(b"\x00watermark", reserved), good(2)]
+    (part,) = intake().take([Part(records, BEFORE_ALL)])
+    assert [(one.position, one.reason, one.stage) for one in part.diverted] == [
+        (1, "empty_key", "validate"),
+        (2, "key_mismatch", "validate"),
+        (3, "reserved_key", "validate"),
+    ]
+    assert part.columns.column("event_id").to_pylist() == ["e-0", "e-2"]
+
+
+def test_a_watermark_record_takes_effect_from_its_place_on() -> None:
+    """In a replay it moves the watermark of what stands behind it, and the partition's if nothing does."""
+    records: list[Record] = [good(0), mark(NOON + 50), good(1), mark(NOON + 900)]
+    (part,) = intake(replay=True).take([Part(records, NOON - 10)])
+    assert part.watermarks.tolist() == [NOON, NOON + 50]
+    assert part.watermark == NOON + 900
+    assert part.diverted == []
+
+
+def test_outside_a_replay_a_watermark_record_is_a_null_value() -> None:
+    """Nobody moves a worker's clock that runs on the wall clock."""
+    (part,) = intake().take([Part([mark(NOON + 50)], BEFORE_ALL)])
+    assert [one.reason for one in part.diverted] == ["null_value"]
+    assert part.watermark == BEFORE_ALL
+
+
+def test_without_records_a_slice_is_empty_and_keeps_the_watermark() -> None:
+    """The passage of time has every column and no row."""
+    part = intake().empty(NOON)
+    assert len(part.event_time) == 0
+    assert part.columns.schema.names == record_type("session-event").arrow_schema.names
+    assert part.watermark == NOON
+
+
+kinds = st.sampled_from(["good", "bad", "mark"])
+
+
+@given(st.lists(st.lists(kinds, max_size=8), min_size=1, max_size=4))
+def test_read_at_once_or_one_partition_at_a_time_is_the_same(partitions: list[list[str]]) -> None:
+    """Cutting a poll by partition gives each partition what reading it alone would."""
+    make: dict[str, Callable[[int], Raw]] = {
+        "good": good,
+        "bad": lambda _: Raw(b"s-0", b"?"),
+        "mark": lambda number: mark(NOON + 7 * number),
+    }
+    parts = [
+        Part([make[kind](10 * index + place) for place, kind in enumerate(kinds)], NOON - index)
+        for index, kinds in enumerate(partitions)
+    ]
+    reader = intake(replay=True)
+    for part, together in zip(parts, reader.take(parts), strict=True):
+        (alone,) = reader.take([part])
+        assert together.columns.to_pylist() == alone.columns.to_pylist()
+        assert np.array_equal(together.watermarks, alone.watermarks)
+        assert together.watermark == alone.watermark
+        assert [one.position for one in together.diverted] == [one.position for one in alone.diverted]
