@@ -32,7 +32,7 @@ class Plan:
 
     warmup_s: float = 10.0
     window_s: float = 60.0
-    backlog: int = 6_000_000
+    backlog: int = 12_000_000
 
 
 class SubjectFailed(RuntimeError):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 import faust
 from faust.types import EventT, Message
@@ -18,9 +18,7 @@ from topics.state.column import ColumnState
 from topics.state.record import RecordState
 from topics.table import GROUPS, Group
 from topics.transport.batch import RecordBatch
-
-if TYPE_CHECKING:
-    from topics.transport.driver import Consumer as StreamConsumer
+from topics.transport.driver import Consumer
 
 StateT = TypeVar("StateT", bound=PartitionedState)
 
@@ -71,9 +69,9 @@ class StreamApp(faust.App):
         )
 
     @property
-    def stream_consumer(self) -> StreamConsumer:
+    def stream_consumer(self) -> Consumer:
         """The consumer, as what it is here."""
-        return cast("StreamConsumer", self.consumer)
+        return cast(Consumer, self.consumer)
 
     def group(self, name: str) -> Any:
         """The Faust topic through which one agent reads a group of the table.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol, cast
 
 from confluent_kafka import TopicPartition
 from faust.transport import base
@@ -16,15 +16,22 @@ from mode import Service
 
 from topics.clients import group_consumer
 from topics.errors import ConfigurationError, StreamStopped
-from topics.transport.assignment import Assignment
+from topics.settings import Settings
+from topics.table import Group
+from topics.transport.assignment import Assignment, StateFactory
 from topics.transport.batch import RecordBatch
 from topics.transport.committer import Committer, PlainCommitter, TransactionalCommitter
 from topics.transport.cycle import Cycle, Hooks
 from topics.transport.member import Member
 from topics.transport.message import BatchMessage
 
-if TYPE_CHECKING:
-    from topics.transport.app import StreamApp
+
+class StreamDeclaration(Protocol):
+    """What an app says of its stream: settings, the groups its agents read, and how to make an empty state."""
+
+    settings: Settings
+    groups_in_use: dict[str, Group]
+    state_factories: dict[str, StateFactory]
 
 
 class Fetcher(FaustFetcher):
@@ -57,12 +64,10 @@ class Producer(FaustProducer):
 class Consumer(FaustConsumer):
     """One service task that runs the cycle. The base class's offset and gap bookkeeping is not used."""
 
-    app: StreamApp
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        settings = self.app.settings
-        self.partitions = Assignment(settings, self.app.groups_in_use, self.app.state_factories)
+        self._stream = cast(StreamDeclaration, self.app)
+        self.partitions = Assignment(self._stream.settings, self._stream.groups_in_use, self._stream.state_factories)
         self._flowing = asyncio.Event()
         self._cycle: Cycle | None = None
         self._ended = asyncio.Event()
@@ -70,7 +75,7 @@ class Consumer(FaustConsumer):
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Faust's conductor tells which topics its agents read: join the group and begin to turn."""
-        settings = self.app.settings
+        settings = self._stream.settings
         group = self.app.conf.id
         committer: Committer = (
             TransactionalCommitter(settings, group) if settings.exactly_once else PlainCommitter(settings)
