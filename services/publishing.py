@@ -9,7 +9,7 @@ from confluent_kafka import Producer
 
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
-from topics.clients import producer
+from topics.clients import Deliveries, producer
 from topics.errors import ConfigurationError
 from topics.settings import Settings
 from topics.table import TOPICS
@@ -31,6 +31,7 @@ class Publisher:
         self._encoder = Encoder(record_type(spec.record))
         self._settings = settings
         self._producer: Producer = producer(settings)
+        self._deliveries = Deliveries()
         self._partitions = self._count_partitions()
 
     def publish(self, record: Mapping[str, Any]) -> None:
@@ -44,16 +45,13 @@ class Publisher:
             self._produce(None, None, partition=partition, headers=[(WATERMARK_HEADER, b"%d" % at_ms)])
 
     def flush(self) -> None:
-        """Wait until everything is acknowledged. Raises ConfigurationError where the broker does not answer in time."""
-        if waiting := self._producer.flush(self._settings.request_timeout_s):
-            raise ConfigurationError(
-                f"{waiting} records for {self._topic} were not acknowledged by {self._settings.broker}"
-            )
+        """Wait until everything is acknowledged. Raises NotDelivered where it is not."""
+        self._deliveries.wait(self._producer, self._settings.request_timeout_s)
 
     def _produce(self, key: str | None, value: bytes | None, **where: Any) -> None:
         while True:
             try:
-                self._producer.produce(self._topic, value, key, **where)
+                self._producer.produce(self._topic, value, key, on_delivery=self._deliveries, **where)
                 self._producer.poll(0)
                 return
             except BufferError:

@@ -10,7 +10,8 @@ import hypothesis
 import pytest
 
 from deploy.kafka import KafkaUnavailable, broker_for_tests
-from tests.kafka import NOT_RUN, Broker, embedded_broker
+from tests.kafka import NOT_RUN, Broker
+from topics.embedded import embedded_broker
 
 # A kernel's first call loads or compiles it; how long an example takes says nothing here.
 hypothesis.settings.register_profile("untimed", deadline=None)

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 NOT_RUN = "REAL KAFKA NOT RUN"
-EMBEDDED_PARTITIONS = 4  # the mock cluster makes its topics itself, with this many partitions
 ANSWER_TIMEOUT_S = 30.0
 
 
@@ -22,15 +18,6 @@ class Broker:
 
     bootstrap: str
     transactional: bool
-
-
-@contextmanager
-def embedded_broker() -> Iterator[str]:
-    """The address of librdkafka's mock cluster, which lives in this process as long as the context."""
-    cluster = Producer({"bootstrap.servers": "ignored:1", "test.mock.num.brokers": 1, "log_level": 2})
-    brokers = cluster.list_topics(timeout=ANSWER_TIMEOUT_S).brokers.values()
-    yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-    cluster.flush(0)
 
 
 def unique(name: str) -> str:

@@ -12,12 +12,10 @@ from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
 from schemas.record_type import all_record_types
-from topics.clients import admin_client, producer
+from topics.clients import Deliveries, admin_client, producer
 from topics.errors import ConfigurationError, TopicMismatch
 from topics.settings import Settings
 from topics.table import SCHEMAS_TOPIC, TOPICS, TopicSpec
-
-__all__ = ["TopicReport", "apply", "report"]
 
 State = Literal["ok", "missing", "differs"]
 
@@ -85,13 +83,13 @@ def refuse_missing_or_different(reports: Iterable[TopicReport]) -> None:
 def publish_schemas(settings: Settings) -> None:
     """Put every schema of ours on the topic of schemas, so that readers and other versions can look them up.
 
-    Raises TopicMismatch where they could not be delivered.
+    Raises NotDelivered where the broker did not take them.
     """
-    client = producer(settings)
+    client, deliveries = producer(settings), Deliveries()
     for known in all_record_types():
-        client.produce(settings.prefix + SCHEMAS_TOPIC, known.schema_json.encode(), known.fingerprint.hex())
-    if client.flush(settings.request_timeout_s):
-        raise TopicMismatch(f"schemas could not be published to {settings.prefix + SCHEMAS_TOPIC} in time")
+        topic, value = settings.prefix + SCHEMAS_TOPIC, known.schema_json.encode()
+        client.produce(topic, value, known.fingerprint.hex(), on_delivery=deliveries)
+    deliveries.wait(client, settings.request_timeout_s)
 
 
 def _compare(

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
 
+from topics.errors import NotDelivered
 from topics.settings import Settings, client_properties
 
 PARTITIONER = "murmur2_random"
@@ -17,6 +18,8 @@ FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
+PRODUCER_RECORD_BYTES = 8 * 1_048_576
+"""Above every topic's limit: what a topic takes is checked by its own limit, and by its broker."""
 
 
 def admin_client(settings: Settings) -> AdminClient:
@@ -78,6 +81,7 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> Prod
         "compression.level": 1,
         "linger.ms": 5,
         "batch.num.messages": 10_000,
+        "message.max.bytes": PRODUCER_RECORD_BYTES,
         "queue.buffering.max.messages": PRODUCER_QUEUE_RECORDS,
         "queue.buffering.max.kbytes": PRODUCER_QUEUE_KIBIBYTES,
     }
@@ -88,6 +92,24 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> Prod
             "message.timeout.ms": _ms(settings.transaction_timeout_s),
         }
     return Producer(config)
+
+
+class Deliveries:
+    """What became of the records handed to a producer: give it as their `on_delivery`, then `wait`."""
+
+    def __init__(self) -> None:
+        self._refused: list[str] = []
+
+    def __call__(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._refused.append(f"{message.topic()}: {error.str()}")
+
+    def wait(self, client: Producer, timeout_s: float) -> None:
+        """Return when every record was acknowledged. Raises NotDelivered where some were refused or not answered."""
+        unanswered = client.flush(timeout_s)
+        if self._refused or unanswered:
+            told = f"{len(self._refused)} records refused, {unanswered} not answered in {timeout_s:g} s"
+            raise NotDelivered(f"{told}; the first: {', '.join(self._refused[:3]) or 'none'}")
 
 
 def _common(settings: Settings) -> dict[str, Any]:

@@ -18,17 +18,24 @@ RecordHeaders = list[tuple[str, bytes]]
 FINAL = frozenset(
     {
         KafkaError._AUTO_OFFSET_RESET,
-        KafkaError._MAX_POLL_EXCEEDED,
         KafkaError._UNKNOWN_TOPIC,
         KafkaError._UNKNOWN_PARTITION,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError.OFFSET_OUT_OF_RANGE,
+        KafkaError._BAD_MSG,
+        KafkaError._BAD_COMPRESSION,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
         KafkaError.FENCED_INSTANCE_ID,
     }
 )
 """Errors that reading on does not mend; a broker that is away for a while is not among them."""
+
+OFFSET_GONE = (
+    "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; look "
+    "at both, and set the group's offsets with Kafka's own tools to say where to go on"
+)
+ADVICE = {KafkaError._AUTO_OFFSET_RESET: OFFSET_GONE, KafkaError.OFFSET_OUT_OF_RANGE: OFFSET_GONE}
 
 
 class Record(Protocol):

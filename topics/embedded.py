@@ -31,8 +31,10 @@ def embedded_broker() -> Iterator[str]:
     """The bootstrap address of a broker that lives as long as the context."""
     cluster = Producer({"bootstrap.servers": "embedded:1", "test.mock.num.brokers": 1, "log_level": 2})
     brokers = cluster.list_topics(timeout=ANSWER_S).brokers.values()
-    yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
-    cluster.close()
+    try:
+        yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+    finally:
+        cluster.close()
 
 
 def make_topics(settings: Settings) -> None:

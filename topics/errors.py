@@ -4,6 +4,7 @@ LamstreamError
 +-- TopicsError
     +-- ConfigurationError     a setting is missing or wrong: the operator must change it
     +-- TopicMismatch          a topic is missing or differs from the table
+    +-- NotDelivered           records handed to the producer did not reach the broker
     +-- StreamStopped          the stream stopped itself rather than go on wrongly
         +-- NotCompleted       an agent let go of a batch without completing it
         +-- BreakerOpen        too many invalid records in a row, or too large a share
@@ -29,6 +30,10 @@ class ConfigurationError(TopicsError):
 
 class TopicMismatch(TopicsError):
     """A topic is missing or differs from the table; nothing was changed."""
+
+
+class NotDelivered(TopicsError):
+    """Records did not reach the broker; send them again."""
 
 
 class StreamStopped(TopicsError):

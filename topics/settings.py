@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -45,7 +45,7 @@ class UnknownSchemaPolicy(str, Enum):
 class Settings(BaseSettings):
     """Every setting of a worker. A name `x_y` is read from `LAM_X_Y`."""
 
-    model_config = SettingsConfigDict(env_prefix="LAM_", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="LAM_", extra="forbid", frozen=True)
 
     broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, host:port[,host:port...].")
     prefix: str = Field(
@@ -86,6 +86,16 @@ class Settings(BaseSettings):
     breaker_ratio: float = Field(0.5, gt=0, le=1, description="Share of invalid records that stops a partition.")
     breaker_window: int = Field(1000, ge=1, description="Records over which that share is taken.")
     breaker_run: int = Field(500, ge=1, description="Invalid records in a row that stop a partition.")
+
+    @model_validator(mode="after")
+    def _a_turn_fits_between_two_polls(self) -> Settings:
+        longest = self.unknown_schema_wait_s + self.transaction_timeout_s
+        if longest >= self.poll_limit_s:
+            raise ValueError(
+                f"LAM_UNKNOWN_SCHEMA_WAIT_S + LAM_TRANSACTION_TIMEOUT_S is {longest:g} s and must stay below "
+                f"LAM_POLL_LIMIT_S ({self.poll_limit_s:g} s), or the group takes the partitions of a worker that waits"
+            )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -11,6 +11,8 @@ DAY_MS = 24 * HOUR_MS
 DEAD_LETTER_SUFFIX = ".dlq"
 SCHEMAS_TOPIC = "lamstream-schemas"
 MAX_RECORD_BYTES = 1_048_576
+MAX_DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
+"""A dead letter is a record and what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,11 @@ def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
         yield spec
         if spec.input:
             yield TopicSpec(
-                spec.dead_letters, f"What could not be read from {spec.name}.", key=spec.key, retention_ms=30 * DAY_MS
+                spec.dead_letters,
+                f"What could not be read from {spec.name}.",
+                key=spec.key,
+                retention_ms=30 * DAY_MS,
+                max_bytes=MAX_DEAD_LETTER_BYTES,
             )
     for group in GROUPS.values():
         for state in group.states:

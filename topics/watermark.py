@@ -13,6 +13,9 @@ BEFORE_ALL = -(2**62)
 WATERMARK_HEADER = "lamstream.watermark"
 """Header of a record without value that moves the watermark in a replay; its value is ms since the epoch in ASCII."""
 
+WATERMARK_DIGITS = 13
+"""Digits of the largest one accepted: up to the year 2286."""
+
 
 def running_watermarks(event: Int64s, arrival: Int64s, before: int) -> Int64s:
     """The watermark at each record, that record included: int64[n], given the one before the first."""

@@ -19,7 +19,7 @@ def worker(loglevel: str = "INFO") -> None:
     from agents.app import app
 
     _warm_up()
-    logging.getLogger("librdkafka").setLevel(logging.ERROR)
+    logging.getLogger("librdkafka").setLevel(logging.WARNING)
     logging.getLogger(__name__).info("worker %s", identity)
     app.Worker(loglevel=loglevel, redirect_stdouts=False, quiet=True).execute_from_commandline()
 

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from topics.errors import TopicsError
+from schemas.errors import LamstreamError
 
 PR_SET_PDEATHSIG = 1
 LAST_LINES = 20
 STOP_S = 30.0
 
 
-class WorkerFailed(TopicsError):
+class WorkerFailed(LamstreamError):
     """The worker ended before it was told to."""
 
 

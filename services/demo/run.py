@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from schemas.errors import LamstreamError
 from services.demo.process import WorkerProcess, worker_process
 from services.demo.traffic import traffic
 from services.demo.watch import Seen, Watcher
@@ -24,7 +25,6 @@ from services.replaying import READERS, Timed
 from topics.admin import apply
 from topics.clients import group_observer
 from topics.embedded import LIMITS, PARTITIONS, embedded_broker, make_topics
-from topics.errors import TopicsError
 from topics.lag import group_lag
 from topics.settings import Clock, Guarantee, Settings, load_settings
 
@@ -37,7 +37,7 @@ SETTLE_S = 120.0
 """How long the worker may take to read everything once nothing more is published."""
 
 
-class NotSettled(TopicsError):
+class NotSettled(LamstreamError):
     """The worker did not come to the end of what was published."""
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
 from schemas.codec import Decoder
+from schemas.errors import LamstreamError
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from topics.clients import reader
 from topics.consuming import Record, everywhere, take
-from topics.errors import TopicsError
 from topics.settings import Settings
 from topics.table import TOPICS
 
@@ -22,7 +22,7 @@ READ_AT_ONCE = 5000
 WAIT_S = 0.2
 
 
-class RecordsMissing(TopicsError):
+class RecordsMissing(LamstreamError):
     """The embedded broker dropped records before they were read."""
 
 

@@ -65,7 +65,7 @@ WAYS = (
     Bad("enum_out_of_range", lambda good: (good["session_id"].encode(), with_type_index(good, 40))),
     Bad("not_finite", lambda good: encoded(good, price=float("nan"))),
     Bad("out_of_range", lambda good: encoded(good, occurred_at=17, sent_at=17)),
-    Bad("too_long", lambda good: encoded(good, page_id="/" * 5_000)),
+    Bad("too_long", lambda good: encoded(good, page_id="/" * 1_030_000)),
     Bad("empty_key", lambda good: (None, ENCODER.encode(good))),
     Bad("null_value", lambda good: (good["session_id"].encode(), None)),
 )

@@ -95,11 +95,14 @@ class Engine:
     counts: StateHandle[ColumnState]
     batches: int = 0
     seen: int = 0
+    ticks: int = 0
+    watermarks: dict[int, int] = field(default_factory=dict)
     _change: asyncio.Event = field(default_factory=asyncio.Event)
 
     def note(self, batch: RecordBatch) -> None:
         self.batches += bool(len(batch))
         self.seen += len(batch)
+        self.ticks += not len(batch)
         self._change.set()
 
     async def until(self, condition: Callable[[], bool]) -> None:

@@ -11,6 +11,7 @@ from schemas.encoder import Encoder
 from schemas.record_type import record_type
 
 NOON = 1_760_000_000_000
+CLIENT = {"partitioner": "murmur2_random", "linger.ms": 5, "message.max.bytes": 4_000_000}
 ENCODER = Encoder(record_type("session-event"))
 
 
@@ -43,7 +44,14 @@ def publish(bootstrap: str, topic: str, events: Iterable[dict[str, Any]]) -> int
 
 def publish_raw(bootstrap: str, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> int:
     """Publish keys and values as they are; returns how many."""
-    producer = Producer({"bootstrap.servers": bootstrap, "partitioner": "murmur2_random", "linger.ms": 5})
+    producer = Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "linger.ms": 5,
+            "message.max.bytes": 4_000_000,
+        }
+    )
     count = 0
     for key, value in records:
         producer.produce(topic, value, key)

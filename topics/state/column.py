@@ -179,7 +179,8 @@ class ColumnState:
                 raise RestoreFailed(
                     f"state {self.layout.name}: the changelog row of key {key!r} begins with {found}, expected "
                     f"{header.hex()} and {width} bytes: it was written with another layout of the row; run the version "
-                    "that wrote it, or delete the changelog to begin with empty state"
+                    "that wrote it, or delete the changelog topic and the group's offsets, run `lam topics apply`, and "
+                    "begin with empty state"
                 )
         block = np.frombuffer(b"".join(value for value in last.values() if value), np.uint8).reshape(-1, width)
         images = np.ascontiguousarray(block[:, HEADER_BYTES:]).view(self.layout.dtype).reshape(-1)

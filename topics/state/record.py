@@ -84,9 +84,9 @@ class RecordState:
         present = [value for value in values if value is not None]
         for bad in self._decoder.decode(present).bad:
             raise RestoreFailed(
-                f"state {self.record_type.name}: a changelog record cannot be read: {bad.message}; publish the schema "
-                "that wrote it to lamstream-schemas, run the version that wrote it, or delete the changelog to begin "
-                "with empty state"
+                f"state {self.record_type.name}: a changelog record cannot be read: {bad.message}; run the version "
+                "that wrote it, or delete the changelog topic and the group's offsets, run `lam topics apply`, and "
+                "begin with empty state"
             )
         for key, value in zip(keys, values, strict=True):
             self._set(key, value)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from topics.consuming import Record
 from topics.log_end import read_to_end
@@ -21,9 +21,8 @@ WATERMARK_KEY = "\x00watermark"
 
 @dataclass
 class Restored:
-    """What was rebuilt: the states, filled, and the watermark that was committed with them."""
+    """What a restore read: the watermark that was committed with the states, and how many records."""
 
-    states: dict[str, PartitionedState] = field(default_factory=dict)
     watermark: int = BEFORE_ALL
     records: int = 0
 
@@ -39,7 +38,7 @@ def restore(
 
     Raises RestoreFailed where a changelog is missing or holds what cannot be read.
     """
-    restored = Restored(states)
+    restored = Restored()
     began = time.monotonic()
     for name, topic in changelogs.items():
         for records in read_to_end(settings, topic, partition, stopping):

@@ -1,7 +1,9 @@
 """The Faust transport `batch://`: one Faust event is one Arrow record batch of one partition from one poll.
 
-From poll to changelog: `cycle` (a turn) -> `member` (poll, rebalance, commit) -> `intake` (frame, decode, validate) ->
-`batch` (what an agent sees) -> `span` and `committer` (outputs, changelogs and offsets in one transaction).
+A turn is in `cycle`; polls, rebalances and commits in `member`, over `assignment` (what this worker knows of each
+partition) and `committer` (the transaction). `reading` and `intake` frame, decode and validate; `batch` is what an
+agent sees, `message` how Faust carries it and what completes it; `outbox` and `span` hold what waits for the commit;
+`restoring` rebuilds state beside the cycle. `driver` and `app` are what Faust sees.
 """
 
 from topics.transport.driver import Transport

@@ -54,29 +54,32 @@ class Partition:
         """The partitions of every topic of the group with this number."""
         return [TopicPartition(topic, self.number) for topic in self.topics]
 
+    def reached(self, topic: str, offset: int) -> None:
+        """Everything of the topic below `offset` took effect."""
+        self.positions[topic] = max(offset, self.positions.get(topic, 0))
+
+    @property
+    def uncommitted(self) -> bool:
+        """Whether a position moved since the last commit."""
+        return any(self.committed.get(topic) != offset for topic, offset in self.positions.items())
+
+    @property
+    def topic_positions(self) -> list[TopicPartition]:
+        """The position on each topic that has one."""
+        return [TopicPartition(topic, self.number, offset) for topic, offset in self.positions.items()]
+
     @property
     def changed(self) -> bool:
         """Whether the open span touched any state."""
         return any(state.changed for state in self.states.values())
 
-    def reached(self, topic: str, offset: int) -> None:
-        """Everything of the topic below `offset` took effect."""
-        self.positions[topic] = max(offset, self.positions.get(topic, 0))
-
-    def uncommitted(self) -> list[TopicPartition]:
-        """Positions that differ from the committed offsets."""
-        return [
-            TopicPartition(topic, self.number, offset)
-            for topic, offset in self.positions.items()
-            if self.committed.get(topic) != offset
-        ]
-
-    def kept(self) -> None:
-        """The span committed: states, watermark and offsets are now what Kafka holds."""
+    def kept(self, *, offsets_taken: bool) -> None:
+        """The span committed: states and watermark, and the offsets where they were taken, are what Kafka holds."""
         for state in self.states.values():
             state.keep()
         self.logged_watermark = self.watermark
-        self.committed |= self.positions
+        if offsets_taken:
+            self.committed |= self.positions
 
 
 @dataclass

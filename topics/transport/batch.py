@@ -43,7 +43,8 @@ class RecordBatch:
         return len(self.event_time)
 
     def unit(self) -> Unit:
-        """The one unit of work in which this batch takes effect."""
+        """The one unit of work in which this batch takes effect. Raises NotCompleted when asked for another."""
+        self.completion.enter()
         return Unit(self)
 
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from topics.clients import producer
-from topics.errors import CommitFailed
+from topics.clients import Deliveries, producer
+from topics.errors import CommitFailed, NotDelivered
 from topics.settings import Settings
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05
-COMMIT_TRIES = 5
+LEAST_WAIT_S = 0.1
 
 
 class Committer(Protocol):
@@ -25,10 +26,10 @@ class Committer(Protocol):
     def assigned(self, consumer: Consumer) -> None:
         """Take the group metadata of a new assignment: once, so that a stale member's commits are refused."""
 
-    def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> None:
-        """Produce `records` (by full topic name) and commit `offsets`.
+    def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> bool:
+        """Produce `records` (by full topic name) and commit `offsets`; False where only the offsets must wait.
 
-        Raises CommitFailed; with transactions nothing of the span is then visible.
+        Raises CommitFailed.
         """
 
     def close(self) -> None:
@@ -61,10 +62,10 @@ class TransactionalCommitter:
         """Take the group metadata of a new assignment."""
         self._metadata = consumer.consumer_group_metadata()
 
-    def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> None:
+    def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> bool:
         """Commit the span in a transaction of its own.
 
-        Raises CommitFailed where it was refused; it is then aborted and nothing of it is visible.
+        Raises CommitFailed where it was refused or not answered; all of it is visible then, or nothing.
         """
         limit = self._settings.transaction_timeout_s
         try:
@@ -77,7 +78,11 @@ class TransactionalCommitter:
             self._open = False
         except KafkaException as error:
             self._abort()
-            raise CommitFailed(f"the span's transaction was refused: {error.args[0]}; it was aborted") from error
+            raise CommitFailed(
+                f"the span's transaction failed: {error.args[0]}; all of the span is visible or nothing, and a restart "
+                "goes on from whichever it is. If it says fenced, another worker runs with this LAM_WORKER_ID"
+            ) from error
+        return True
 
     def close(self) -> None:
         """Abort what is open."""
@@ -85,12 +90,13 @@ class TransactionalCommitter:
         self._producer.close()
 
     def _commit_transaction(self, limit: float) -> None:
-        for last in range(COMMIT_TRIES):
+        deadline = time.monotonic() + limit
+        while True:
             try:
-                self._producer.commit_transaction(limit)
+                self._producer.commit_transaction(max(LEAST_WAIT_S, deadline - time.monotonic()))
                 return
             except KafkaException as error:
-                if not error.args[0].retriable() or last == COMMIT_TRIES - 1:
+                if not error.args[0].retriable() or time.monotonic() >= deadline:
                     raise
 
     def _abort(self) -> None:
@@ -117,27 +123,24 @@ class PlainCommitter:
         """Remember whose offsets are committed."""
         self._consumer = consumer
 
-    def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> None:
-        """Produce, wait until all is acknowledged, then commit the offsets.
+    def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> bool:
+        """Produce, wait until all is acknowledged, then commit the offsets; False where a rebalance refuses them.
 
         Raises CommitFailed where a record was not delivered; its input will be read again.
         """
-        refused: list[str] = []
-
-        def delivered(error: KafkaError | None, message: Any) -> None:
-            if error is not None:
-                refused.append(f"{message.topic()}: {error.str()}")
-
-        produce(self._producer, records, delivered)
-        waiting = self._producer.flush(self._settings.request_timeout_s)
-        if refused or waiting:
-            raise CommitFailed(f"{len(refused) + waiting} records were not delivered: {refused[:3]}")
-        if offsets and self._consumer is not None:
-            try:
+        deliveries = Deliveries()
+        try:
+            produce(self._producer, records, deliveries)
+            deliveries.wait(self._producer, self._settings.request_timeout_s)
+            if offsets and self._consumer is not None:
                 self._consumer.commit(offsets=offsets, asynchronous=False)
-            except KafkaException as error:
-                if error.args[0].code() != KafkaError.REBALANCE_IN_PROGRESS:
-                    raise CommitFailed(f"offsets were not committed: {error.args[0]}") from error
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
+                return False
+            raise CommitFailed(f"the span was not committed: {error.args[0]}; it will be read again") from error
+        except NotDelivered as error:
+            raise CommitFailed(f"the span was not committed: {error}; it will be read again") from error
+        return True
 
     def close(self) -> None:
         """Wait for what is under way."""
@@ -145,29 +148,42 @@ class PlainCommitter:
         self._producer.close()
 
 
-def produce(target: Producer, records: Mapping[str, list[Outgoing]], delivered: Any = None) -> None:
-    """Hand records to the producer, waiting where its queue is full."""
-    callback = {} if delivered is None else {"on_delivery": delivered}
+def produce(target: Producer, records: Mapping[str, list[Outgoing]], deliveries: Deliveries | None = None) -> None:
+    """Hand records to the producer, waiting where its queue is full.
+
+    Raises KafkaException for a record that it refuses for another reason.
+    """
+    callback: dict[str, Any] = {} if deliveries is None else {"on_delivery": deliveries}
     for topic, waiting in records.items():
         plain: dict[int | None, list[dict[str, Any]]] = {}
-        for key, value, headers, partition in waiting:
-            if headers:
-                _produce_one(target, topic, Outgoing(key, value, headers, partition), callback)
+        for one in waiting:
+            if one.headers:
+                _produce_one(target, topic, one, callback)
             else:
-                plain.setdefault(partition, []).append({"key": key, "value": value})
+                plain.setdefault(one.partition, []).append({"key": one.key, "value": one.value})
         for partition, messages in plain.items():
-            where = callback if partition is None else {**callback, "partition": partition}
-            while messages:
-                target.produce_batch(topic, messages, **where)
-                messages = [{"key": one["key"], "value": one["value"]} for one in messages if "_error" in one]
-                target.poll(BUFFER_FULL_WAIT_S if messages else 0)
+            _produce_batch(target, topic, messages, _where(callback, partition))
+
+
+def _produce_batch(target: Producer, topic: str, messages: list[dict[str, Any]], where: dict[str, Any]) -> None:
+    while messages:
+        target.produce_batch(topic, messages, **where)
+        refused = [one for one in messages if "_error" in one]
+        for one in refused:
+            if one["_error"].code() != KafkaError._QUEUE_FULL:
+                raise KafkaException(one["_error"])
+        messages = [{"key": one["key"], "value": one["value"]} for one in refused]
+        target.poll(BUFFER_FULL_WAIT_S if messages else 0)
 
 
 def _produce_one(target: Producer, topic: str, one: Outgoing, callback: dict[str, Any]) -> None:
-    where = callback if one.partition is None else {**callback, "partition": one.partition}
     while True:
         try:
-            target.produce(topic, one.value, one.key, headers=one.headers, **where)
+            target.produce(topic, one.value, one.key, headers=one.headers, **_where(callback, one.partition))
             return
         except BufferError:
             target.poll(BUFFER_FULL_WAIT_S)
+
+
+def _where(callback: dict[str, Any], partition: int | None) -> dict[str, Any]:
+    return callback if partition is None else {**callback, "partition": partition}

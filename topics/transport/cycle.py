@@ -15,14 +15,14 @@ from typing import NamedTuple, TypeVar
 from confluent_kafka import TopicPartition
 
 from topics.consuming import Record
-from topics.dead_letters import dead_letter
 from topics.errors import NotCompleted
 from topics.settings import Clock, Settings
 from topics.table import TOPICS
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
+from topics.transport.dead_letters import dead_letter
 from topics.transport.intake import DivertedRecord, Part, Slice
-from topics.transport.member import Assigned, Member
+from topics.transport.member import Assigned, Member, Rebalance
 from topics.transport.message import Completion
 from topics.transport.outbox import RecordEncoder
 from topics.transport.polling import Polled
@@ -30,6 +30,9 @@ from topics.transport.reading import Reading
 from topics.transport.restoring import Restoring
 
 T = TypeVar("T")
+
+SHARE_FOR_AGENTS = 0.5
+"""Of the time a worker may go without polling: how long all batches of a turn may take together."""
 
 
 class Hooks(NamedTuple):
@@ -55,14 +58,11 @@ class Cycle:
         self._last_tick = time.monotonic()
         self._stopping = asyncio.Event()
 
-    async def start(self, topics: list[str]) -> None:
-        """Learn the published schemas and join the group."""
-        await self._in_thread(self._reading.start)
-        await self._in_thread(lambda: self._member.join(topics))
-
-    async def run(self) -> None:
-        """Turn until `stop`, then commit and leave; leave without committing when a turn fails."""
+    async def run(self, topics: list[str]) -> None:
+        """Join the group and turn until `stop`, then commit and leave; leave without committing when a turn fails."""
         try:
+            await self._in_thread(self._reading.start)
+            await self._in_thread(lambda: self._member.join(topics))
             while not self._stopping.is_set():
                 await self.turn()
             await self._in_thread(self._member.commit)
@@ -78,9 +78,15 @@ class Cycle:
         for partition in self._restoring.ready():
             await self._in_thread(lambda ready=partition: self._member.resume(ready))  # type: ignore[misc]
         polled = await self._in_thread(self._poll)
-        await self._announce_rebalances()
+        if rebalances := self._member.rebalances():
+            await self._announce(rebalances)
+            polled = self._of_this_assignment(polled)
+        self._restoring.begin(self._assignment.partitions.values())
+        if self._stopping.is_set():
+            return
+        deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
         for partition, topic, part in await self._slices(polled):
-            await self._take(partition, topic, part)
+            await self._take(partition, topic, part, deadline)
         self._reached(polled)
         if self._commit_at() <= time.monotonic():
             await self._in_thread(self._member.commit)
@@ -95,11 +101,21 @@ class Cycle:
             return float("inf")
         return span.since + (self._settings.commit_urgent_s if span.outbox.urgent else self._settings.commit_s)
 
-    async def _announce_rebalances(self) -> None:
-        for event in self._member.rebalances():
+    async def _announce(self, rebalances: list[Rebalance]) -> None:
+        for event in rebalances:
             announce = self._hooks.assigned if isinstance(event, Assigned) else self._hooks.revoked
             await announce(event.partitions)
-        self._restoring.begin(self._assignment.partitions.values())
+
+    def _of_this_assignment(self, polled: Polled) -> Polled:
+        """What a poll brought, less what it may have taken before the assignment that it announced."""
+        records = {}
+        for (topic, number), taken in polled.records.items():
+            partition = self._assignment.of(topic, number)
+            position = 0 if partition is None else partition.positions.get(topic, 0)
+            in_order = {record.offset(): record for record in taken if record.offset() >= position}
+            if in_order:
+                records[(topic, number)] = [in_order[offset] for offset in sorted(in_order)]
+        return Polled(records, polled.ends)
 
     def _reached(self, polled: Polled) -> None:
         ends = {where: records[-1].offset() + 1 for where, records in polled.records.items()}
@@ -121,7 +137,7 @@ class Cycle:
             for (partition, records), part in zip(
                 polled_of, await self._reading.read(topic, parts, self._in_thread), strict=True
             ):
-                partition.breakers[topic].observe([one.position for one in part.diverted], len(records))
+                partition.breakers[topic].observe([one.position for one in part.diverted], len(records), _last(part))
                 self._divert(topic, part.diverted)
                 partition.last_record = time.monotonic()
                 slices.append((partition, topic, part))
@@ -142,18 +158,19 @@ class Cycle:
         marks = {partition: partition.watermark for partition in self._assignment.in_use() if partition not in busy}
         if self._settings.clock is Clock.WALL:
             silent = [partition for partition in marks if now - partition.last_record >= self._settings.idle_s]
-            for partition, asked_at in await self._in_thread(lambda: self._member.read_to_end(silent)):
+            for partition, asked_at in await self._in_thread(lambda: self._member.at_end(silent)):
                 marks[partition] = max(marks[partition], asked_at)
         return [
             (partition, partition.topics[0], self._reading.empty(partition.topics[0], mark))
             for partition, mark in marks.items()
         ]
 
-    async def _take(self, partition: Partition, topic: str, part: Slice) -> None:
+    async def _take(self, partition: Partition, topic: str, part: Slice, deadline: float) -> None:
         """Hand a slice to its agent and wait until it is completed. Raises NotCompleted."""
         subject = f"a batch of {len(part.event_time)} records of {topic}[{partition.number}]"
         completion = Completion(subject, asyncio.get_running_loop())
         span = self._member.span
+        watermark = max(part.watermark, partition.watermark)
         batch = RecordBatch(
             topic=topic.removeprefix(self._settings.prefix),
             partition=partition,
@@ -161,20 +178,21 @@ class Cycle:
             event_time=part.event_time,
             arrival=part.arrival,
             watermarks=part.watermarks,
-            watermark=part.watermark,
+            watermark=watermark,
             encoder=self._encoder,
             span_outbox=span.outbox,
             completion=completion,
         )
-        limit = self._settings.batch_timeout_s
+        limit = min(self._settings.batch_timeout_s, deadline - time.monotonic())
         try:
             await asyncio.wait_for(self._hand_over(topic, batch), limit)
         except asyncio.TimeoutError as late:
             raise NotCompleted(
-                f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({limit:g} s): is its agent running, and "
-                "does anything in it block?"
+                f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), or "
+                f"its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does anything in "
+                "it block?"
             ) from late
-        partition.watermark = part.watermark
+        partition.watermark = watermark
         if span.outbox or partition.changed:
             span.progress()
 
@@ -183,10 +201,19 @@ class Cycle:
         await batch.completion.outcome
 
     async def _leave(self) -> None:
-        self._restoring.stop()
-        await self._in_thread(self._member.leave)
-        await self._in_thread(self._reading.close)
-        self._thread.shutdown(wait=False)
+        await asyncio.get_running_loop().run_in_executor(None, self._restoring.stop)
+        try:
+            await self._in_thread(self._member.leave)
+        finally:
+            await self._in_thread(self._reading.close)
+            self._thread.shutdown(wait=False)
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+def _last(part: Slice) -> str:
+    if not part.diverted:
+        return ""
+    one = part.diverted[-1]
+    return f"offset {one.record.offset()}: {one.reason}: {one.message}"

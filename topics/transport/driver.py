@@ -69,12 +69,16 @@ class Consumer(FaustConsumer):
         self._stream = cast(StreamDeclaration, self.app)
         self.partitions = Assignment(self._stream.settings, self._stream.groups_in_use, self._stream.state_factories)
         self._flowing = asyncio.Event()
+        self._finishing = asyncio.Event()
         self._cycle: Cycle | None = None
         self._ended = asyncio.Event()
         self._generation = 0
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Faust's conductor tells which topics its agents read: join the group and begin to turn."""
+        if self._cycle is not None:
+            raise ConfigurationError("agents were added after the stream began; declare every agent before it starts")
+        self._refuse_undeclared_states()
         settings = self._stream.settings
         group = self.app.conf.id
         committer: Committer = (
@@ -84,10 +88,18 @@ class Consumer(FaustConsumer):
         self._cycle = Cycle(settings, member, self.partitions, Hooks(self._deliver, self._assigned, self._revoked))
         self.add_future(self._run(self._cycle, sorted(topics)))
 
+    def _refuse_undeclared_states(self) -> None:
+        for group in self._stream.groups_in_use.values():
+            missing = [state for state in group.states if state not in self._stream.state_factories]
+            if missing:
+                raise ConfigurationError(
+                    f"group {group.name} keeps state {', '.join(missing)}, which no agent declared with "
+                    "`app.column_state` or `app.record_state`"
+                )
+
     async def _run(self, cycle: Cycle, topics: list[str]) -> None:
         try:
-            await cycle.start(topics)
-            await cycle.run()
+            await cycle.run(topics)
         except StreamStopped as stopped:
             self.log.error("the stream stopped: %s", stopped)
             await self.crash(stopped)
@@ -100,6 +112,7 @@ class Consumer(FaustConsumer):
 
     async def finish(self) -> None:
         """End after the running turn, commit, leave the group's partitions in order."""
+        self._finishing.set()
         if self._cycle is not None:
             self._cycle.stop()
             await self._ended.wait()
@@ -117,12 +130,19 @@ class Consumer(FaustConsumer):
         if not self.app.rebalancing:
             self.app.on_rebalance_start()
         await self.on_partitions_assigned({TP(tp.topic, tp.partition) for tp in partitions}, self._generation)
-        await self._flowing.wait()
+        await self._until_flowing()
 
     async def _revoked(self, partitions: list[TopicPartition]) -> None:
         self._flowing.clear()
         self.app.on_rebalance_start()
         await self.on_partitions_revoked({TP(tp.topic, tp.partition) for tp in partitions})
+
+    async def _until_flowing(self) -> None:
+        """Wait until Faust's streams take events, or until the end: a Faust that crashed resumes nothing."""
+        waiting = [asyncio.ensure_future(event.wait()) for event in (self._flowing, self._finishing)]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for one in waiting:
+            one.cancel()
 
     def resume_flow(self) -> None:
         """Faust's streams take events again after a rebalance."""

@@ -16,7 +16,7 @@ from schemas.codec import Bad, Decoder, Reason, SchemaStore
 from schemas.record_type import RecordType
 from schemas.validation import violations
 from topics.consuming import Record, header
-from topics.watermark import WATERMARK_HEADER, raise_at, running_watermarks
+from topics.watermark import WATERMARK_DIGITS, WATERMARK_HEADER, raise_at, running_watermarks
 
 Int64s = npt.NDArray[np.int64]
 
@@ -132,7 +132,7 @@ class Intake:
             _Mark(position, int(stated))
             for position, record in enumerate(records)
             if self.replay and record.value() is None
-            if (stated := header(record, WATERMARK_HEADER) or b"").isdigit()
+            if (stated := header(record, WATERMARK_HEADER) or b"").isdigit() and len(stated) <= WATERMARK_DIGITS
         ]
         taken = {mark.position for mark in marks}
         return marks, [position for position in range(len(records)) if position not in taken]

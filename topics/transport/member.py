@@ -11,12 +11,15 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from topics.errors import PartitionsLost
+from topics.errors import PartitionsLost, StreamStopped
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
 from topics.transport.polling import Polled, poll
 from topics.transport.span import Span
+
+END_S = 1.0
+"""How long the broker may take to tell the end of a quiet partition."""
 
 
 class Assigned(NamedTuple):
@@ -68,12 +71,15 @@ class Member:
         if not self.span.progressed:
             return
         partitions = self._assignment.in_use()
-        positions = [position for partition in partitions for position in partition.uncommitted()]
         records = self.span.records(self._settings.prefix, partitions)
-        if records or positions:
-            self._committer.commit(records, positions)
-        for partition in partitions:
-            partition.kept()
+        moved = any(partition.uncommitted for partition in partitions)
+        if records or moved:
+            # Every position, moved or not: offsets are what the broker checks a member's generation by, and without
+            # them a worker that was frozen while its partitions went could still commit what time alone brought.
+            positions = [position for partition in partitions for position in partition.topic_positions]
+            taken = self._committer.commit(records, positions)
+            for partition in partitions:
+                partition.kept(offsets_taken=taken)
         self.span = Span()
 
     def resume(self, partition: Partition) -> None:
@@ -83,8 +89,11 @@ class Member:
             self._consumer.seek(TopicPartition(topic, partition.number, position))
         self._consumer.resume(partition.topic_partitions)
 
-    def read_to_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
-        """Partitions that the broker confirms to be read to their stable end, and when (ms) it was asked."""
+    def at_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
+        """Partitions that the broker confirms to be read to their stable end, and when (ms) it was asked.
+
+        Where it does not answer at once it is not asked for the others: they wait for the next time.
+        """
         confirmed = []
         for partition in partitions:
             asked_at = int(time.time() * 1000)
@@ -92,18 +101,23 @@ class Member:
                 if all(self._at_stable_end(partition, topic) for topic in partition.topics):
                     confirmed.append((partition, asked_at))
             except KafkaException:
-                continue
+                break
         return confirmed
 
     def leave(self) -> None:
         """Close without committing what is open."""
         self._assignment.drop()
         self.span = Span()
-        self._consumer.close()
-        self._committer.close()
+        try:
+            self._consumer.close()
+        finally:
+            self._committer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         committed = consumer.committed(partitions, timeout=self._settings.request_timeout_s)
+        for tp in committed:
+            if tp.error is not None:
+                raise StreamStopped(f"{tp.topic}[{tp.partition}]: the group's offset cannot be asked: {tp.error}")
         restoring = self._assignment.assign(committed)
         consumer.assign(
             [tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in committed]
@@ -130,5 +144,5 @@ class Member:
 
     def _at_stable_end(self, partition: Partition, topic: str) -> bool:
         target = TopicPartition(topic, partition.number)
-        first, end = self._consumer.get_watermark_offsets(target, timeout=self._settings.request_timeout_s)
+        first, end = self._consumer.get_watermark_offsets(target, timeout=END_S)
         return bool(first == end or partition.positions.get(topic, 0) >= end)

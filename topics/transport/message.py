@@ -20,12 +20,19 @@ class Completion:
 
     def __init__(self, subject: str, loop: asyncio.AbstractEventLoop) -> None:
         self._subject = subject
+        self._entered = False
         self._outcome: asyncio.Future[None] = loop.create_future()
 
     @property
     def outcome(self) -> Awaitable[None]:
         """Done when the batch was completed; raises NotCompleted when it never will be."""
         return self._outcome
+
+    def enter(self) -> None:
+        """The agent begins its unit. Raises NotCompleted for a second one: the first may have been completed."""
+        if self._entered:
+            raise NotCompleted(f"{self._subject} has one unit of work; the agent asked for another")
+        self._entered = True
 
     def complete(self) -> None:
         """The agent's body returned."""

@@ -11,18 +11,27 @@ from typing import Any, NamedTuple
 from schemas.codec import Encoder
 from schemas.record_type import record_type
 from topics.errors import ConfigurationError, OutputTooLarge
-from topics.table import MAX_RECORD_BYTES, TOPICS, CloudEvents, TopicSpec
+from topics.table import TOPICS, CloudEvents
+
+RECORD_OVERHEAD = 96
+HEADER_OVERHEAD = 4
 
 Headers = list[tuple[str, str | bytes | None]]
 
 
 class Outgoing(NamedTuple):
-    """One record to produce; the topic's name is without prefix, `partition` None leaves it to the key."""
+    """One record to produce; `partition` None leaves it to the key."""
 
     key: str | bytes | None
     value: bytes | None
     headers: Headers | None = None
     partition: int | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of key, value and headers, and what surrounds them, about as the broker counts."""
+        headers = sum(len(name) + len(value or b"") + HEADER_OVERHEAD for name, value in self.headers or [])
+        return len(self.key or b"") + len(self.value or b"") + headers + RECORD_OVERHEAD
 
 
 @dataclass
@@ -44,11 +53,10 @@ class Outbox:
 
         Raises OutputTooLarge where it exceeds its topic's limit.
         """
-        limit = TOPICS[topic].max_bytes if topic in TOPICS else MAX_RECORD_BYTES
-        size = len(outgoing.value or b"") + len(outgoing.key or b"")
-        if size > limit:
+        limit = TOPICS[topic].max_bytes
+        if outgoing.size > limit:
             raise OutputTooLarge(
-                f"a record for {topic} with key {outgoing.key!r} has {size} bytes, the topic takes {limit}; "
+                f"a record for {topic} with key {outgoing.key!r} has {outgoing.size} bytes, the topic takes {limit}; "
                 "what made it must bound it, or raise max_bytes in topics/table.py and run `lam topics apply`"
             )
         self.records[topic].append(outgoing)
@@ -93,11 +101,6 @@ class RecordEncoder:
             ("ce_type", named.type.encode()),
             ("ce_time", at.isoformat(timespec="milliseconds").encode()),
         ]
-
-
-def prefixed(prefix: str, spec: TopicSpec | str) -> str:
-    """A topic's name on the broker."""
-    return prefix + (spec if isinstance(spec, str) else spec.name)
 
 
 def changelog_records(keys: Sequence[str], values: Sequence[bytes | None], partition: int) -> list[Outgoing]:

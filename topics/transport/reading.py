@@ -30,6 +30,7 @@ class Reading:
         self._store = SchemaStore()
         self._published = GlobalState(settings, settings.prefix + SCHEMAS_TOPIC, self._learn)
         self._intakes: dict[tuple[str, bool], Intake] = {}
+        self._given_up: set[bytes] = set()
 
     def start(self) -> None:
         """Learn the schemas published so far. Raises TopicMismatch where there is no topic of schemas."""
@@ -53,15 +54,18 @@ class Reading:
         Raises SchemaMissing where it does not turn up in time and the settings do not say to dead-letter.
         """
         deadline = time.monotonic() + self._settings.unknown_schema_wait_s
+        give_up = self._settings.unknown_schema is UnknownSchemaPolicy.DLQ
         divert_unknown = False
         while True:
             try:
                 return self._intake(topic, divert_unknown).take(parts)
             except UnknownSchema as unknown:
-                if time.monotonic() < deadline:
-                    await in_thread(lambda: self.update(WAIT_STEP_S))
-                elif self._settings.unknown_schema is UnknownSchemaPolicy.DLQ:
+                if give_up and unknown.fingerprint in self._given_up:
                     divert_unknown = True
+                elif time.monotonic() < deadline:
+                    await in_thread(lambda: self.update(WAIT_STEP_S))
+                elif give_up:
+                    self._given_up.add(unknown.fingerprint)
                 else:
                     raise SchemaMissing(
                         f"{topic}: records carry the schema fingerprint {unknown.fingerprint.hex()}, which is in no "

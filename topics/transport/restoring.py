@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
+from topics.errors import RestoreFailed
 from topics.settings import Settings
 from topics.state.restore import Restored, restore
 from topics.table import changelog_name
@@ -37,13 +38,27 @@ class Restoring:
         done = [partition for partition, restored in self._under_way.items() if restored.done()]
         ready = []
         for partition in done:
-            restored = self._under_way.pop(partition).result()
+            result = self._under_way.pop(partition)
             if partition.status is Status.RESTORING:
+                restored = result.result()
+                self._refuse_state_without_offsets(partition)
                 partition.watermark = partition.logged_watermark = restored.watermark
                 partition.last_record = time.monotonic()
                 partition.status = Status.READY
                 ready.append(partition)
         return ready
+
+    def _refuse_state_without_offsets(self, partition: Partition) -> None:
+        if not self._settings.exactly_once or not any(len(state) for state in partition.states.values()):
+            return
+        unknown = [topic for topic in partition.topics if topic not in partition.positions]
+        if unknown:
+            raise RestoreFailed(
+                f"partition {partition.number}: its changelog holds state, but the group has no committed offset on "
+                f"{', '.join(unknown)}: offsets expired or were deleted, or the changelog is another stream's. Reading "
+                "from the beginning would count again what the state holds: set the group's offsets with Kafka's own "
+                "tools, or delete the changelog, run `lam topics apply`, and begin with empty state"
+            )
 
     def stop(self) -> None:
         """End what is under way."""
