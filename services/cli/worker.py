@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 
+from services.warmup import warm_up
 from topics.admin import refuse_missing_or_different, report
 from topics.settings import load_settings
 
@@ -18,14 +19,6 @@ def worker(loglevel: str = "INFO") -> None:
     import agents.live  # noqa: F401
     from agents.app import app
 
-    _warm_up()
-    logging.getLogger("librdkafka").setLevel(logging.WARNING)
-    logging.getLogger(__name__).info("worker %s", identity)
+    print(f"worker {identity}: compiling kernels, or loading what was compiled before", file=sys.stderr)
+    warm_up()
     app.Worker(loglevel=loglevel, redirect_stdouts=False, quiet=True).execute_from_commandline()
-
-
-def _warm_up() -> None:
-    """Compile the kernels before any partition waits for them."""
-    from models.behaviour.warmup import compile as compile_kernels
-
-    compile_kernels()

@@ -22,6 +22,7 @@ from services.demo.traffic import traffic
 from services.demo.watch import Seen, Watcher
 from services.publishing import Publisher
 from services.replaying import READERS, Timed
+from services.warmup import warm_up
 from topics.admin import apply
 from topics.clients import group_observer
 from topics.embedded import LIMITS, PARTITIONS, embedded_broker, make_topics
@@ -57,6 +58,8 @@ class Plan:
 def run(plan: Plan) -> dict[str, Any]:
     """Run the demo and return its summary, every figure of it read back from the topics."""
     console = Console(stderr=True)
+    with console.status("compiling kernels, which takes half a minute the first time"):
+        warm_up()
     with _broker(plan, console) as settings, tempfile.TemporaryDirectory(prefix="lamstream-demo-") as folder:
         environment = {f"LAM_{name.upper()}": str(value) for name, value in _worker_settings(settings).items()}
         with (
