@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol, cast
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.errors import StreamStopped
 
@@ -30,6 +31,15 @@ FINAL = frozenset(
     }
 )
 """Errors that reading on does not mend; a broker that is away for a while is not among them."""
+
+COORDINATOR_MOVES = frozenset(
+    {
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    }
+)
+COORDINATOR_WAIT_S = 0.2
 
 OFFSET_GONE = (
     "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; look "
@@ -102,6 +112,26 @@ def everywhere(consumer: Consumer, topic: str, offset: int, timeout_s: float) ->
     """Every partition of a topic, at the given offset; none where the topic does not exist."""
     metadata = consumer.list_topics(topic, timeout=timeout_s).topics[topic]
     return [TopicPartition(topic, number, offset) for number in metadata.partitions]
+
+
+def committed_offsets(consumer: Consumer, partitions: list[TopicPartition], timeout_s: float) -> list[TopicPartition]:
+    """The group's committed offset of each partition, negative where there is none.
+
+    Waits while the group's coordinator is being found or loaded, as after a broker's start. Raises KafkaException where
+    it is not found in time, or a partition's offset cannot be told.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            offsets: list[TopicPartition] = consumer.committed(partitions, timeout=timeout_s)
+            for tp in offsets:
+                if tp.error is not None:
+                    raise KafkaException(tp.error)
+            return offsets
+        except KafkaException as error:
+            if error.args[0].code() not in COORDINATOR_MOVES or time.monotonic() >= deadline:
+                raise
+            time.sleep(COORDINATOR_WAIT_S)
 
 
 def header(record: Record, name: str) -> bytes | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import OFFSET_INVALID, Consumer
 
-from topics.consuming import everywhere
+from topics.consuming import committed_offsets, everywhere
 from topics.settings import Settings
 
 
@@ -18,7 +18,7 @@ def group_lag(client: Consumer, settings: Settings, topics: list[str]) -> dict[t
     for topic in topics:
         name = settings.prefix + topic
         partitions = everywhere(client, name, OFFSET_INVALID, settings.request_timeout_s)
-        for tp in client.committed(partitions, timeout=settings.request_timeout_s):
+        for tp in committed_offsets(client, partitions, settings.request_timeout_s):
             first, end = client.get_watermark_offsets(tp, timeout=settings.request_timeout_s)
             lag[(name, tp.partition)] = max(0, end - max(tp.offset, first))
     return lag

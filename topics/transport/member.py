@@ -11,6 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
+from topics.consuming import committed_offsets
 from topics.errors import PartitionsLost, StreamStopped
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
@@ -114,10 +115,10 @@ class Member:
             self._committer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        committed = consumer.committed(partitions, timeout=self._settings.request_timeout_s)
-        for tp in committed:
-            if tp.error is not None:
-                raise StreamStopped(f"{tp.topic}[{tp.partition}]: the group's offset cannot be asked: {tp.error}")
+        try:
+            committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
+        except KafkaException as error:
+            raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
         restoring = self._assignment.assign(committed)
         consumer.assign(
             [tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in committed]
