@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from confluent_kafka import Producer
 
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
+from services.replaying import Timed
 from topics.clients import Deliveries, producer
 from topics.errors import ConfigurationError
 from topics.settings import Settings
@@ -16,6 +17,9 @@ from topics.table import TOPICS
 from topics.watermark import WATERMARK_HEADER
 
 QUEUE_FULL_WAIT_S = 0.1
+MINUTE_MS = 60_000
+CLOSE_ALL_MS = 25 * 60 * MINUTE_MS
+"""Behind the last event: further than any visit or timer reaches."""
 
 
 class Publisher:
@@ -47,6 +51,21 @@ class Publisher:
     def flush(self) -> None:
         """Wait until everything is acknowledged. Raises NotDelivered where it is not."""
         self._deliveries.wait(self._producer, self._settings.request_timeout_s)
+
+    def replay(self, events: Iterable[Timed], before: Callable[[int], None] = lambda at_ms: None) -> None:
+        """Send events in their order, with a watermark every minute of event time, and one at the end that closes all.
+
+        `before` is called with each event's time, in ms, before it is sent: to keep pace, and to look after others.
+        """
+        minute, at_ms = -1, 0
+        for at_ms, event in events:
+            if at_ms // MINUTE_MS > minute:
+                minute = at_ms // MINUTE_MS
+                self.watermark(minute * MINUTE_MS)
+            before(at_ms)
+            self.publish(event)
+        self.watermark(at_ms + CLOSE_ALL_MS)
+        self.flush()
 
     def _produce(self, key: str | None, value: bytes | None, **where: Any) -> None:
         while True:

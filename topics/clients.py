@@ -50,15 +50,15 @@ def group_consumer(settings: Settings, group: str) -> Consumer:
     )
 
 
-def reader(settings: Settings, *, committed_only: bool = True) -> Consumer:
-    """A consumer that belongs to no group: for changelogs, global state, and people who look."""
+def reader(settings: Settings) -> Consumer:
+    """A consumer that belongs to no group, of committed records: for changelogs, global state, and people who look."""
     return Consumer(
         _common(settings)
         | {
             "group.id": f"{settings.prefix}lamstream-reader",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
-            "isolation.level": "read_committed" if committed_only else "read_uncommitted",
+            "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.message.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,

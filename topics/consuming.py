@@ -100,9 +100,8 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
             end = cast(Record, message)
             ends[(end.topic(), end.partition())] = end.offset()
         elif error.fatal() or error.code() in FINAL:
-            raise StreamStopped(
-                f"{message.topic()}[{message.partition()}] cannot be read: {error.str()} ({error.name()})"
-            )
+            where, advice = f"{message.topic()}[{message.partition()}]", ADVICE.get(error.code(), "")
+            raise StreamStopped(f"{where} cannot be read: {error.str()} ({error.name()}){advice}")
         else:
             log.warning("%s[%s]: %s; going on", message.topic(), message.partition(), error.str())
     return Arrived(records, ends)

@@ -14,10 +14,6 @@ from services.replaying import READERS, Timed
 from topics.errors import ConfigurationError
 from topics.settings import Settings, load_settings
 
-MINUTE_MS = 60_000
-CLOSE_ALL_MS = 25 * 60 * MINUTE_MS
-"""Behind the last event: further than any visit or timer reaches."""
-
 
 def replay(
     file: Path,
@@ -46,12 +42,5 @@ def publish_replay(settings: Settings, events: list[Timed]) -> int:
     if not events:
         raise ConfigurationError("there is nothing to replay: the file holds no events")
     publisher = Publisher(settings, "session-event")
-    minute = events[0].at_ms // MINUTE_MS
-    for at_ms, event in events:
-        if at_ms // MINUTE_MS > minute:
-            minute = at_ms // MINUTE_MS
-            publisher.watermark(minute * MINUTE_MS)
-        publisher.publish(event)
-    publisher.watermark(events[-1].at_ms + CLOSE_ALL_MS)
-    publisher.flush()
+    publisher.replay(events)
     return publisher.sent

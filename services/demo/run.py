@@ -20,7 +20,7 @@ from schemas.errors import LamstreamError
 from services.demo.process import WorkerProcess, worker_process
 from services.demo.traffic import traffic
 from services.demo.watch import Seen, Watcher
-from services.publishing import Publisher
+from services.publishing import MINUTE_MS, Publisher
 from services.replaying import READERS, Timed
 from services.warmup import warm_up
 from topics.admin import apply
@@ -29,8 +29,6 @@ from topics.embedded import LIMITS, PARTITIONS, embedded_broker, make_topics
 from topics.lag import group_lag
 from topics.settings import Clock, Guarantee, Settings, load_settings
 
-MINUTE_MS = 60_000
-CLOSE_ALL_MS = 25 * 60 * MINUTE_MS
 TELL_S = 0.5
 TELL_PLAIN_S = 5.0
 QUIET_S = 1.0
@@ -117,19 +115,16 @@ def _publish(plan: Plan, settings: Settings, worker: WorkerProcess, watcher: Wat
         if plan.input is None
         else READERS[plan.format](plan.input)
     )
-    began, minute, last_ms = time.monotonic(), -1, start_ms
-    for last_ms, event in events:
-        if last_ms // MINUTE_MS > minute:
-            minute = last_ms // MINUTE_MS
-            publisher.watermark(minute * MINUTE_MS)
-            worker.check()
-            watcher.check()
-        while paced and (ahead := (last_ms - start_ms) / 1000 / plan.speed - (time.monotonic() - began)) > 0:
+    began = time.monotonic()
+
+    def keep_pace(at_ms: int) -> None:
+        worker.check()
+        watcher.check()
+        while paced and (ahead := (at_ms - start_ms) / 1000 / plan.speed - (time.monotonic() - began)) > 0:
             tell("publishing")
             time.sleep(min(ahead, TELL_S))
-        publisher.publish(event)
-    publisher.watermark(last_ms + CLOSE_ALL_MS)
-    publisher.flush()
+
+    publisher.replay(events, keep_pace)
     return publisher.sent
 
 

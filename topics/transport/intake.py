@@ -128,10 +128,12 @@ class Intake:
 
     def _watermark_records(self, records: list[Record]) -> tuple[list[_Mark], Sequence[int]]:
         """The explicit watermarks of a replay, and the positions of all other records."""
+        if not self.replay:
+            return [], range(len(records))
         marks = [
             _Mark(position, int(stated))
             for position, record in enumerate(records)
-            if self.replay and record.value() is None
+            if record.value() is None
             if (stated := header(record, WATERMARK_HEADER) or b"").isdigit() and len(stated) <= WATERMARK_DIGITS
         ]
         taken = {mark.position for mark in marks}
