@@ -8,6 +8,8 @@ from types import MappingProxyType
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+FOREVER = -1
+"""Retention without an end."""
 DEAD_LETTER_SUFFIX = ".dlq"
 SCHEMAS_TOPIC = "lamstream-schemas"
 MAX_RECORD_BYTES = 1_048_576
@@ -54,7 +56,9 @@ class TopicSpec:
     @property
     def kept(self) -> str:
         """How long its records are kept, in words."""
-        return "newest of each key" if self.compact else f"{(self.retention_ms or 0) // DAY_MS} d"
+        if self.compact:
+            return "newest of each key"
+        return "for good" if self.retention_ms == FOREVER else f"{(self.retention_ms or 0) // DAY_MS} d"
 
     def config(self) -> dict[str, str]:
         """The topic's configuration on the broker."""
@@ -101,6 +105,22 @@ _WRITTEN = (
         input=True,
     ),
     TopicSpec(
+        "mutation",
+        "Containers made, as page generators publish it.",
+        record="mutation",
+        key="container_id",
+        compact=True,
+        input=True,
+    ),
+    TopicSpec(
+        "tombstone",
+        "Containers retired, as page routers publish it.",
+        record="tombstone",
+        key="container_id",
+        retention_ms=30 * DAY_MS,
+        input=True,
+    ),
+    TopicSpec(
         "intervention",
         "What we ask a page to do for one live session.",
         record="intervention",
@@ -110,8 +130,74 @@ _WRITTEN = (
         cloud_events=CloudEvents("lamstream.intervention.v1", "intervention_id", "decided_at", "site_id"),
     ),
     TopicSpec(
+        "decision",
+        "Every decision, and a sample of other evaluations, with all that is needed to decide again.",
+        record="decision",
+        key="session_id",
+        retention_ms=7 * DAY_MS,
+        cloud_events=CloudEvents("lamstream.decision.v1", "decision_id", "decided_at", "site_id"),
+    ),
+    TopicSpec(
+        "reward-update",
+        "The reward of one decision, or of one visit on a container.",
+        record="reward-update",
+        key="session_id",
+        retention_ms=30 * DAY_MS,
+        cloud_events=CloudEvents("lamstream.reward.v1", "reward_id", "to", "site_id"),
+    ),
+    TopicSpec(
+        "reward-delta",
+        "What rewards add to an arm.",
+        record="reward-delta",
+        key="arm_id",
+        retention_ms=7 * DAY_MS,
+    ),
+    TopicSpec(
+        "arm-posterior",
+        "What is known of each arm.",
+        record="arm-posterior",
+        key="arm_id",
+        compact=True,
+    ),
+    TopicSpec(
+        "container-activity",
+        "What the visits of a partition add to a container.",
+        record="container-activity",
+        key="container_id",
+        retention_ms=7 * DAY_MS,
+    ),
+    TopicSpec(
+        "container-stats",
+        "Rewards of each container by event-hour.",
+        record="container-stats",
+        key="container_id",
+        compact=True,
+    ),
+    TopicSpec(
+        "training-tuple",
+        "Retired containers joined with what was made, who saw it and what came of it.",
+        record="training-tuple",
+        key="container_id",
+        retention_ms=FOREVER,
+        cloud_events=CloudEvents("lamstream.training-tuple.v1", "tuple_id", "made_at", "site_id"),
+    ),
+    TopicSpec(
+        "site-config",
+        "What operators say of their sites.",
+        record="site-config",
+        key="site_id",
+        compact=True,
+    ),
+    TopicSpec(
+        "site-stage",
+        "How far each site has come.",
+        record="site-stage",
+        key="site_id",
+        compact=True,
+    ),
+    TopicSpec(
         "site-delta",
-        "What a partition of a live worker adds to the sums of a site.",
+        "What a partition of a worker adds to the sums of a site.",
         record="site-delta",
         key="site_id",
         retention_ms=7 * DAY_MS,
