@@ -12,8 +12,12 @@ _ONE_UNIT = 1
 
 
 @njit
-def fold_cart(row: Record, event: Record) -> None:
-    """What the event says of the cart replaces what was known; the rest follows from its type."""
+def fold_cart(row: Record, event: Record) -> int:
+    """What the event says of the cart replaces what was known; the rest follows from its type.
+
+    Returns how many orders it began.
+    """
+    orders: int = row.orders
     items_given = event.cart_items >= 0
     value_given = not np.isnan(event.cart_value)
     if items_given:
@@ -31,6 +35,7 @@ def fold_cart(row: Record, event: Record) -> None:
         _purchase(row, event, event.cart_value if value_given else _worth(event))
     elif event.type == EXIT_INTENT and row.cart_items > 0:
         row.exit_with_cart += 1
+    return row.orders - orders
 
 
 @njit

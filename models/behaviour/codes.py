@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES, TRIGGERS
+from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES
 
 PAGE_VIEW = EVENT_TYPES.index("page_view")
+PAGE_PING = EVENT_TYPES.index("page_ping")
 CLICK = EVENT_TYPES.index("click")
 SCROLL = EVENT_TYPES.index("scroll")
 HOVER = EVENT_TYPES.index("hover")
@@ -30,9 +31,6 @@ CHECKOUT = PAGE_TYPES.index("checkout")
 
 MOBILE = DEVICES.index("mobile")
 PAID = SOURCES.index("paid")
-
-BY_EVENT = TRIGGERS.index("event")
-BY_TIMER = TRIGGERS.index("timer")
 
 PASSIVE_TYPES = (
     "page_ping",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from models.behaviour.hashing import hash_bytes, hash_column, string_buffers, unpacked, validity
 from models.jit import njit
@@ -16,13 +18,18 @@ from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES
 NOT_GIVEN = -1
 """A null in a column of whole numbers or of yes and no, none of which is negative."""
 PAYMENT_PREFIXES = ("card", "payment")
+HELP_WORDS = (
+    *("help", "support", "contact", "customer service", "phone", "chat", "complaint", "problem", "broken"),
+    *("refund", "return", "cancel", "where is my order", "track", "warranty", "how do i", "how to"),
+)
+"""A search for one of these, in any case, seeks help (ours)."""
 SITE_DTYPE = "S40"
 
 Column = npt.NDArray[Any]
 
 
 class EventColumns(NamedTuple):
-    """The n events of a batch, in offset order; all arrays are `[n]` but the last two."""
+    """The n events of a batch, in offset order; all arrays are `[n]` but the last three."""
 
     time: Column
     """int64: event time t, ms since the epoch."""
@@ -54,6 +61,8 @@ class EventColumns(NamedTuple):
     order: Column
     payment: Column
     """uint8: 1 where `field` names a payment field."""
+    help: Column
+    """uint8: 1 where `query` seeks help."""
     seq: Column
     """int64; -1 = null."""
     quantity: Column
@@ -73,6 +82,11 @@ class EventColumns(NamedTuple):
     logged_in: Column
     returning: Column
     prior_conversion: Column
+    containers_begin: Column
+    """int32, as is the next: the event names the containers from this place to that."""
+    containers_end: Column
+    containers: Column
+    """S40[containers named in the batch], UTF-8."""
     sites: Column
     """S40[sites of the batch]: site ids, UTF-8."""
     site_hashes: Column
@@ -88,6 +102,8 @@ def event_columns(batch: pa.RecordBatch, time: Column, arrival: Column, watermar
     """
     consent = batch["consent"]
     site = batch["site_id"].dictionary_encode()
+    containers = batch["containers"]
+    places = containers.offsets.to_numpy().astype(np.int32)
     return EventColumns(
         time=time,
         arrival=arrival,
@@ -107,6 +123,7 @@ def event_columns(batch: pa.RecordBatch, time: Column, arrival: Column, watermar
         field=hash_column(batch["field"]),
         order=hash_column(batch["order_id"]),
         payment=_payment_fields(batch["field"]),
+        help=_help_searches(batch["query"]),
         seq=_numbers(batch["seq"], np.int64),
         quantity=_numbers(batch["quantity"], np.int32),
         cart_items=_numbers(batch["cart_items"], np.int32),
@@ -122,6 +139,9 @@ def event_columns(batch: pa.RecordBatch, time: Column, arrival: Column, watermar
         logged_in=_flags(batch["logged_in"]),
         returning=_flags(batch["returning"]),
         prior_conversion=_flags(batch["prior_conversion"]),
+        containers_begin=places[:-1] - places[0],
+        containers_end=places[1:] - places[0],
+        containers=_texts(containers.values[places[0] : places[-1]]),
         sites=np.array([s.encode() for s in site.dictionary.to_pylist()], SITE_DTYPE),
         site_hashes=hash_column(site.dictionary),
     )
@@ -208,6 +228,31 @@ def _mark_prefix(data: Any, offsets: Any, valid: Any, prefix: Any, out: Any) -> 
     for i in range(out.size):
         if (valid.size == 0 or valid[i]) and _begins_with(data, offsets[i], offsets[i + 1], prefix):
             out[i] = 1
+
+
+def _help_searches(column: pa.Array) -> Column:
+    if column.null_count == len(column):
+        return np.zeros(len(column), np.uint8)
+    pattern = "|".join(rf"\b{re.escape(word)}\b" for word in HELP_WORDS)
+    found = pc.fill_null(pc.match_substring_regex(column, pattern, ignore_case=True), False)
+    return unpacked(found.buffers()[1], found.offset, len(found))
+
+
+@njit
+def _copy_texts(data: Any, offsets: Any, out: Any) -> None:
+    for i in range(out.shape[0]):
+        begin = offsets[i]
+        for k in range(min(offsets[i + 1] - begin, out.shape[1])):
+            out[i, k] = data[begin + k]
+
+
+def _texts(column: pa.Array) -> Column:
+    """`S40[n]`: a column of short texts, none null."""
+    out = np.zeros(len(column), SITE_DTYPE)
+    if len(column):
+        data, offsets = string_buffers(column)
+        _copy_texts(data, offsets, out.view(np.uint8).reshape(out.size, out.dtype.itemsize))
+    return out
 
 
 def _payment_fields(column: pa.Array) -> Column:

@@ -24,6 +24,7 @@ class Limits(NamedTuple):
     timer_slack_ms: int
     event_cap: int
     bot_threshold: int
+    closing_step_ms: int
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class FoldConfig:
     timer_slack_ms: how long after its deadline, in ms of watermark, a timer waits for disorder (ours: 2 s).
     event_cap: events folded a visit, at most 65,535 (ours: 10,000).
     bot_threshold: events in one 10 s window above which a visit is a bot's (ours: 300).
+    closing_step_ms: visits closed by time are handed over at multiples of this watermark, in ms (given: 10 s, the
+        activity interval).
 
     Raises ValueError where a value cannot be stored or makes no sense.
     """
@@ -46,6 +49,7 @@ class FoldConfig:
     timer_slack_ms: int = 2 * SECOND_MS
     event_cap: int = 10_000
     bot_threshold: int = 300
+    closing_step_ms: int = 10 * SECOND_MS
 
     def __post_init__(self) -> None:
         for name, low, high in (
@@ -55,6 +59,7 @@ class FoldConfig:
             ("timer_slack_ms", 0, MAX_OFFSET_MS),
             ("event_cap", 1, MAX_EVENTS),
             ("bot_threshold", 1, MAX_EVENTS - 1),
+            ("closing_step_ms", 1, MAX_OFFSET_MS),
         ):
             if not low <= getattr(self, name) <= high:
                 raise ValueError(f"{name} must be {low}..{high}, not {getattr(self, name)}")
@@ -69,4 +74,5 @@ class FoldConfig:
             self.timer_slack_ms,
             self.event_cap,
             self.bot_threshold,
+            self.closing_step_ms,
         )

@@ -14,31 +14,32 @@ from models.jit import Record, njit
 FIRED_DTYPE = np.dtype(
     [("row", "<i8"), ("visit_ms", "<i8"), ("deadline_ms", "<i8"), ("timer", "u1"), ("post_session", "?")], align=True
 )
-EMITTED_DTYPE = np.dtype(
+OUTCOME_DTYPE = np.dtype(
     [
-        *((name, "<i8") for name in ("row", "visit_ms", "now_ms")),
-        *((name, "<f8") for name in ("composite", "intent", "friction", "clarity", "receptivity", "value")),
-        ("friction_code", "i1"),
-        ("tier", "u1"),
-        ("trigger", "u1"),
+        *((name, "<i8") for name in ("row", "visit_ms", "from_ms", "to_ms", "last_ms", "events")),
+        ("propensity", "<f8"),
+        *((name, "<f4") for name in ("dwell_s", "scroll")),
+        *((name, "<u2") for name in ("number", "friction", "pages")),
+        *((name, "u1") for name in ("result", "action", "tier")),
+        *((name, "?") for name in ("converted", "dismissed", "cut")),
         ("site_id", "S40"),
     ],
     align=True,
 )
-_EMITTED_AS_BYTES = as_bytes(EMITTED_DTYPE)
+_OUTCOME_AS_BYTES = as_bytes(OUTCOME_DTYPE)
 FOLDED, LATE, DUPLICATE, UNDECIDED, CAPPED, UNCONSENTED = range(6)
 COUNTS = ("folded", "late", "duplicate", "undecided", "capped", "unconsented")
 
-_CLOSED, _FIRED, _EMITTED, _SITES = range(4)
+_CLOSED, _FIRED, _OUTCOMES, _SITES = range(4)
 
 
 class Effects(NamedTuple):
-    """Output buffers, and in `used` how much of each is filled: closed, fired, emitted, and sites with their counts."""
+    """Output buffers; `used` says how much is filled of closed, fired, outcomes, and of sites with their counts."""
 
     closed: npt.NDArray[np.void]
     closed_row: npt.NDArray[np.int64]
     fired: npt.NDArray[np.void]
-    emitted: npt.NDArray[np.void]
+    outcomes: npt.NDArray[np.void]
     sites: npt.NDArray[Any]
     site_hashes: npt.NDArray[np.uint64]
     counts: npt.NDArray[np.int64]
@@ -48,18 +49,18 @@ class Effects(NamedTuple):
         """The same buffers with texts as bytes, as the kernels take them."""
         return self._replace(
             closed=self.closed.view(KERNEL_DTYPE),
-            emitted=self.emitted.view(_EMITTED_AS_BYTES),
+            outcomes=self.outcomes.view(_OUTCOME_AS_BYTES),
             sites=text_bytes(self.sites),
         )
 
     def cut(self) -> Effects:
         """Copies of what is filled, so that the buffers can go."""
-        closed, fired, emitted, sites = (int(n) for n in self.used)
+        closed, fired, outcomes, sites = (int(n) for n in self.used)
         return Effects(
             self.closed[:closed].copy(),
             self.closed_row[:closed].copy(),
             self.fired[:fired].copy(),
-            self.emitted[:emitted].copy(),
+            self.outcomes[:outcomes].copy(),
             self.sites[:sites].copy(),
             self.site_hashes[:sites].copy(),
             self.counts[:sites].copy(),
@@ -71,7 +72,7 @@ def room_for(steps: int, sites: npt.NDArray[np.bytes_], site_hashes: npt.NDArray
     """Buffers for `steps` records or visits, of the given sites and of any that the visits began on.
 
     A step closes at most one visit and fires each timer at most once, since nothing re-arms a timer but a fold, which
-    comes last; every timer and the fold emit at most one tier each. Pages not written to cost nothing.
+    comes last; at most one reward is open when it begins. Pages not written to cost nothing.
     """
     used = np.array([0, 0, 0, sites.size])
     room = sites.size + steps
@@ -83,7 +84,7 @@ def room_for(steps: int, sites: npt.NDArray[np.bytes_], site_hashes: npt.NDArray
         np.empty(steps, SESSION_LAYOUT.dtype),
         np.empty(steps, np.int64),
         np.empty(steps * len(TIMERS), FIRED_DTYPE),
-        np.empty(steps * (len(TIMERS) + 1), EMITTED_DTYPE),
+        np.empty(steps, OUTCOME_DTYPE),
         all_sites,
         all_hashes,
         np.zeros((room, len(COUNTS)), np.int64),
@@ -121,11 +122,37 @@ def put_fired(effects: Effects, row: Record, index: int, timer: int, deadline_ms
 
 
 @njit
-def next_emitted(effects: Effects) -> Record:
-    """The record that the next intervention is written to."""
-    k = effects.used[_EMITTED]
-    effects.used[_EMITTED] = k + 1
-    return effects.emitted[k]
+def put_outcome(effects: Effects, row: Record, index: int, to_ms: int, cut: bool) -> None:
+    """Hand over what followed the open decision up to `to_ms`, ms since the epoch, and close it."""
+    k = effects.used[_OUTCOMES]
+    copy_outcome(row, index, to_ms, cut, effects.outcomes[k])
+    effects.used[_OUTCOMES] = k + 1
+
+
+@njit
+def copy_outcome(row: Record, index: int, to_ms: int, cut: bool, outcome: Record) -> None:
+    """Copy the open decision of a row to a record of OUTCOME_DTYPE and close it."""
+    outcome.row = index
+    outcome.visit_ms = row.start_ms
+    outcome.from_ms = row.start_ms + row.open_at
+    outcome.to_ms = to_ms
+    outcome.last_ms = row.open_last
+    outcome.events = row.open_events
+    outcome.propensity = row.open_propensity
+    outcome.dwell_s = row.open_dwell_s
+    outcome.scroll = row.open_scroll
+    # One decision is open at a time: the last.
+    outcome.number = row.decisions - 1
+    outcome.friction = row.open_friction
+    outcome.pages = row.open_pages
+    outcome.result = row.open_result - 1
+    outcome.action = row.open_action
+    outcome.tier = row.open_tier
+    outcome.converted = row.open_converted
+    outcome.dismissed = row.open_dismissed
+    outcome.cut = cut
+    copy_text(row.site_id, outcome.site_id)
+    row.open_result = 0
 
 
 @njit

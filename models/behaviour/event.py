@@ -12,9 +12,10 @@ EVENT_DTYPE = np.dtype(
         *((name, "<i8") for name in ("time", "watermark", "seq", "quantity", "cart_items", "explored_today")),
         *((name, "<u8") for name in ("event_id", "tab", "page", "target", "product", "field", "order")),
         *((name, "<f8") for name in ("price", "cart_value", "shipping_cost", "scroll_depth", "dwell_s")),
-        ("site", "<i4"),
+        ("bucket", "<u2"),
+        *((name, "<i4") for name in ("site", "containers_begin", "containers_end")),
         *((name, "u1") for name in ("type", "page_type", "device", "source")),
-        *((name, "u1") for name in ("analytics", "personalization", "payment")),
+        *((name, "u1") for name in ("analytics", "personalization", "payment", "help")),
         *((name, "i1") for name in ("interactive", "in_stock", "filled")),
         *((name, "i1") for name in ("logged_in", "returning", "prior_conversion")),
     ],
@@ -42,6 +43,9 @@ def load(columns: EventColumns, i: int, event: Record) -> None:
     event.field = columns.field[i]
     event.order = columns.order[i]
     event.payment = columns.payment[i]
+    event.help = columns.help[i]
+    event.containers_begin = columns.containers_begin[i]
+    event.containers_end = columns.containers_end[i]
     event.seq = columns.seq[i]
     event.quantity = columns.quantity[i]
     event.cart_items = columns.cart_items[i]

@@ -1,4 +1,8 @@
-"""Folding events into session rows: rows and columns in, changed rows and effects out (`docs/fold.md`)."""
+"""Folding events into session rows: rows and columns in, changed rows and effects out (`docs/fold.md`).
+
+A call stops for a visit whose timer fired, and hands back what waits for it, since a decision may follow before the
+next record counts: evaluate what `fired`, clear `pending`, and call again with what waits, until nothing does.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from models.behaviour.effects import Effects, room_for
 from models.behaviour.event import EVENT_DTYPE
 from models.behaviour.kernel import fold_records, pass_rows
 from models.behaviour.layout import KERNEL_DTYPE, SESSION_LAYOUT, text_bytes
-from models.behaviour.visit import FREE
+from models.behaviour.visit import FOLDED, FREE
 
 Rows = npt.NDArray[np.void]
 Index = npt.NDArray[np.int64]
@@ -21,32 +25,6 @@ Index = npt.NDArray[np.int64]
 _BLANK = SESSION_LAYOUT.blank.view(KERNEL_DTYPE)
 _NO_SITES = np.zeros(0, SITE_DTYPE)
 _NO_HASHES = np.zeros(0, np.uint64)
-
-
-class EvaluationColumns(NamedTuple):
-    """The e interventions emitted, in order; all arrays are `[e]`."""
-
-    row: Index
-    """int64: row of the session."""
-    visit_ms: npt.NDArray[np.int64]
-    """int64: start of the visit, ms since the epoch."""
-    now_ms: npt.NDArray[np.int64]
-    """int64: moment of the evaluation, ms since the epoch."""
-    tier: npt.NDArray[np.uint8]
-    """uint8: place in TIERS."""
-    composite: npt.NDArray[np.float64]
-    """float64, 0-100, as are the five signals."""
-    intent: npt.NDArray[np.float64]
-    friction: npt.NDArray[np.float64]
-    clarity: npt.NDArray[np.float64]
-    receptivity: npt.NDArray[np.float64]
-    value: npt.NDArray[np.float64]
-    friction_code: npt.NDArray[np.int8]
-    """int8: place in FRICTIONS, -1 for none."""
-    trigger: npt.NDArray[np.uint8]
-    """uint8: place in TRIGGERS."""
-    site_id: npt.NDArray[np.bytes_]
-    """S40: the visit's site, UTF-8."""
 
 
 class FiredColumns(NamedTuple):
@@ -71,37 +49,67 @@ class Folded(NamedTuple):
     """SESSION_LAYOUT.dtype[c]: the visits closed, as they stood, in order of closing."""
     closed_session: Index
     """int64[c]: the row each was in."""
-    evaluations: EvaluationColumns
     fired: FiredColumns
+    outcomes: npt.NDArray[np.void]
+    """effects.OUTCOME_DTYPE[o]: what followed decisions whose window ended."""
     sites: npt.NDArray[np.bytes_]
     """S40[s]: the sites counted for, UTF-8: those of the batch, then any other that a visit began on."""
     counts: npt.NDArray[np.int64]
     """int64[s, 6]: records by site and outcome, in the order of `effects.COUNTS`."""
-    freed: Index
-    """int64[k]: the given rows that hold no visit after the call, rising; they are blank."""
+    waiting: Index
+    """int64[w]: what is to be done once the pending rows are evaluated: records of the batch for `fold`, rows for
+    `pass_time`."""
 
 
-def fold(rows: Rows, index: Index, events: EventColumns, config: FoldConfig) -> Folded:
-    """Fold the records of a batch, in order, into their sessions' rows.
+class Batch:
+    """The records of a batch on their way into their sessions' rows.
 
-    `rows` are of SESSION_LAYOUT, blank where new; `index` is `int64[n]`, the row of each event's session. Writes only
-    `rows[index]`. Visits of the partition without a record here are left to `pass_time`. Raises ValueError where the
-    lengths differ or the layout is another.
+    `index` is `int64[n]`, the row of each event's session; `buckets` is `uint16[n]`, the place among 10,000, plus 1, of
+    each event's visitor, kept by the visit that it begins; 0 without. Raises ValueError where the lengths differ.
     """
-    if index.size != events.time.size:
-        raise ValueError(f"expected a row for each of {events.time.size} events, found {index.size}")
-    effects = _room(rows, index.size, events.sites, events.site_hashes)
-    fold_records(
-        rows.view(KERNEL_DTYPE),
-        index,
+
+    def __init__(self, index: Index, events: EventColumns, buckets: npt.NDArray[np.uint16] | None = None) -> None:
+        if index.size != events.time.size:
+            raise ValueError(f"expected a row for each of {events.time.size} events, found {index.size}")
+        self._buckets = np.zeros(index.size, np.uint16) if buckets is None else buckets
+        self.index = index
+        self.waiting: Index = np.arange(index.size)
+        self._sites = events.sites
         # A text dtype would send the whole tuple down the slow way of Numba's dispatch.
-        events._replace(sites=text_bytes(events.sites)),
-        np.empty(1, EVENT_DTYPE),
-        _BLANK,
-        config.limits,
-        effects.as_bytes(),
-    )
-    return _folded(rows, index, effects)
+        self._events = events._replace(sites=text_bytes(events.sites), containers=text_bytes(events.containers))
+        self._progress = np.zeros(index.size, np.uint8)
+
+    def fold(self, rows: Rows, config: FoldConfig) -> Folded:
+        """Fold what waits, in order, as far as it goes.
+
+        `rows` are of SESSION_LAYOUT, blank where new; writes only `rows[index]`. Visits of the partition without a
+        record here are left to `pass_time`. Raises ValueError where the layout is another.
+        """
+        effects = _room(rows, self.waiting.size, self._sites, self._events.site_hashes)
+        held = fold_records(
+            rows.view(KERNEL_DTYPE),
+            self.index,
+            self._buckets,
+            self._events,
+            self.waiting,
+            self._progress,
+            np.empty(1, EVENT_DTYPE),
+            _BLANK,
+            config.limits,
+            effects.as_bytes(),
+        )
+        self.waiting = self.waiting[:held].copy()
+        return _folded(effects, self.waiting)
+
+    def changed(self, rows: Rows) -> Index:
+        """`int64[k]`: the rows that hold a live visit into which an event of this batch was folded, rising."""
+        changed = _distinct(self.index[self._progress == FOLDED])
+        live: Index = changed[rows["due_ms"][changed] != FREE]
+        return live
+
+    def freed(self, rows: Rows) -> Index:
+        """`int64[k]`: the rows of this batch that hold no visit, rising; they are blank."""
+        return free_rows(rows, self.index)
 
 
 def pass_time(rows: Rows, due: Index, watermark: int, config: FoldConfig) -> Folded:
@@ -111,8 +119,14 @@ def pass_time(rows: Rows, due: Index, watermark: int, config: FoldConfig) -> Fol
     the layout is another.
     """
     effects = _room(rows, due.size, _NO_SITES, _NO_HASHES)
-    pass_rows(rows.view(KERNEL_DTYPE), due, watermark, _BLANK, config.limits, effects.as_bytes())
-    return _folded(rows, due, effects)
+    waiting = due.copy()
+    held = pass_rows(rows.view(KERNEL_DTYPE), waiting, watermark, _BLANK, config.limits, effects.as_bytes())
+    return _folded(effects, waiting[:held])
+
+
+def free_rows(rows: Rows, touched: Index) -> Index:
+    """`int64[k]`: those of `rows[touched]` that hold no visit, rising."""
+    return _distinct(touched[rows["due_ms"][touched] == FREE])
 
 
 def _room(rows: Rows, steps: int, sites: npt.NDArray[np.bytes_], hashes: npt.NDArray[np.uint64]) -> Effects:
@@ -121,16 +135,16 @@ def _room(rows: Rows, steps: int, sites: npt.NDArray[np.bytes_], hashes: npt.NDA
     return room_for(steps, sites, hashes)
 
 
-def _folded(rows: Rows, touched: Index, effects: Effects) -> Folded:
+def _folded(effects: Effects, waiting: Index) -> Folded:
     filled = effects.cut()
     return Folded(
         closed=filled.closed,
         closed_session=filled.closed_row,
-        evaluations=EvaluationColumns(*(filled.emitted[name] for name in EvaluationColumns._fields)),
         fired=FiredColumns(*(filled.fired[name] for name in FiredColumns._fields)),
+        outcomes=filled.outcomes,
         sites=filled.sites,
         counts=filled.counts,
-        freed=_distinct(touched[rows["due_ms"][touched] == FREE]),
+        waiting=waiting,
     )
 
 

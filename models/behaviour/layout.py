@@ -7,11 +7,15 @@ import numpy.typing as npt
 
 from models.behaviour.bounds import BOUNDS
 from models.behaviour.codes import TIMERS, WINDOW_TYPES
+from models.behaviour.exposures import EXPOSURE
 from schemas.row_layout import Column, RowLayout
 from schemas.vocabulary import EVENT_TYPES, PAGE_TYPES
 
 UNKNOWN = -1
 """A yes-or-no that was never given."""
+FRICTION_BYTES = 48
+"""A set of frictions: a bit each by the number in its id, F001-F325; bit 0 is the pseudo-friction `none`."""
+CONTAINER_DTYPE = "S40"
 
 _HEAD = (
     Column("due_ms", "<i8", "Watermark at which the visit next wants attention: a timer or its closing; 0 = no visit."),
@@ -26,7 +30,7 @@ _HEAD = (
     ),
     Column("event_ids_at", "u1", "Place of the next remembered event id."),
     Column("silent", "u1", "Bit per idle timer that fired since the last activity."),
-    Column("emitted", "u1", "Bit per tier emitted."),
+    Column("pending", "u1", "1 while a timer that fired waits for its evaluation."),
     Column("personalization", "u1", "Consent to personalization on the last folded event."),
     Column("bot", "u1", "1 once a window held more events than a person makes."),
     Column("page_type", "u1", "Page type of the last activity; before any, of the first event."),
@@ -43,6 +47,7 @@ _HEAD = (
     Column("click_row", "u1", "Clicks in a row on the same target, up to those that can make a fast one."),
     Column("click_fast", "u1", "1 where the last click of the row was fast."),
     Column("novel_at", "u1", "Place of the next novel product."),
+    Column("out_of_stock_in_view", "u1", "1 while the item last viewed, on the current page, cannot be bought."),
     Column("explored_today", "<u2", "Exploratory interventions of the day, last given."),
 )
 _MEMORIES = (
@@ -96,6 +101,7 @@ _COUNTERS = (
     Column("exit_with_cart", "<u2", "Exit intents with items in the cart."),
     Column("checkout_inputs", "<u2", "Inputs on checkout pages."),
     Column("pages", "<u2", "Views of another page than the current one."),
+    Column("help_searches", "<u2", "Searches for words of help."),
     Column("post_session_timers", "<u4", "Timers fired at or after the end of the visit."),
     Column("capped", "<u4", "Events beyond the cap."),
     Column("duplicates", "<u4", "Events seen before."),
@@ -118,10 +124,67 @@ _FAMILIES = (
     Column("timer_count", "u1", "Times each timer fired, saturating.", (len(TIMERS),)),
 )
 
+_DECISIONS = (
+    Column("bucket", "<u2", "Place of the visitor among 10,000, plus 1; 0 while it is not drawn."),
+    Column("decisions", "<u2", "Decisions so far."),
+    Column("loud", "u1", "Decisions above PASSIVE, saturating."),
+    Column("actives", "u1", "Decisions of ACTIVE, saturating."),
+    Column("nudges", "u1", "Decisions of NUDGE, saturating."),
+    Column("late_conversions", "u1", "Orders begun after the window of the decision before them, saturating."),
+    Column("decided_at", "<u4", "Offset of the last decision, ms; only where there was one, as the next two."),
+    Column("active_at", "<u4", "Offset of the last decision of ACTIVE, ms."),
+    Column("nudge_at", "<u4", "Offset of the last decision of NUDGE, ms."),
+    Column("handled", "u1", "Frictions decided on, as a set.", (FRICTION_BYTES,)),
+    Column("raised", "u1", "Frictions that raised to ESCALATE, as a set.", (FRICTION_BYTES,)),
+)
+_WINDOW = (
+    Column("open_propensity", "<f8", "Of the decision whose reward is open: probability of its arm."),
+    Column("open_result", "u1", "What it showed, a place in RESULTS plus 1; 0 where no reward is open."),
+    Column("open_action", "u1", "Its action, a place in ACTIONS."),
+    Column("open_tier", "u1", "Its tier, a place in TIERS."),
+    Column("open_converted", "u1", "1 once an order began in its window."),
+    Column("open_dismissed", "u1", "1 once an intervention was dismissed in its window."),
+    Column("open_friction", "<u2", "Number of its friction; 0 for none."),
+    Column("open_pages", "<u2", "Views of another page in its window."),
+    Column("open_at", "<u4", "Offset of the decision, ms."),
+    Column("open_last", "<u4", "Time from the decision to the last event in its window, ms."),
+    Column("open_events", "<u4", "Events in its window."),
+    Column("open_dwell_s", "<f4", "Sum of dwell in its window, s."),
+    Column("open_scroll", "<f4", "Highest scroll depth in its window, 0-1."),
+)
+_CONTAINERS = (
+    Column("containers", "u1", "Containers seen, at most those remembered."),
+    Column("containers_beyond", "<u2", "Containers seen that are not remembered, saturating."),
+    Column("seen_credited", "u1", "Per container: 1 once it was in view long enough.", (EXPOSURE.containers,)),
+    Column("seen_orders", "<u2", "Orders begun since it was first seen.", (EXPOSURE.containers,)),
+    Column("seen_pages", "<u2", "Views of another page since.", (EXPOSURE.containers,)),
+    Column(
+        "seen_at",
+        "<u4",
+        "Offset of the exposure that counts, else of the one that is running, ms.",
+        (EXPOSURE.containers,),
+    ),
+    Column("seen_dwell_s", "<f4", "Sum of dwell since, s.", (EXPOSURE.containers,)),
+    Column("seen_scroll", "<f4", "Highest scroll depth since, 0-1.", (EXPOSURE.containers,)),
+    Column("seen_tab", "<u8", "Hash of the tab that shows it, where it is in view.", (EXPOSURE.containers,)),
+    Column("seen_in_view", "u1", "1 while its exposure is running.", (EXPOSURE.containers,)),
+    Column("container", CONTAINER_DTYPE, "The container, UTF-8.", (EXPOSURE.containers,)),
+)
+
 SESSION_LAYOUT = RowLayout(
     "session",
     # What every event touches stands together: a row is more than ten cache lines.
-    (*_HEAD, *_MEMORIES, *_AMOUNTS, *_COUNTERS, *_FAMILIES, Column("site_id", "S40", "The site, UTF-8.")),
+    (
+        *_HEAD,
+        *_MEMORIES,
+        *_AMOUNTS,
+        *_COUNTERS,
+        *_FAMILIES,
+        *_DECISIONS,
+        *_WINDOW,
+        *_CONTAINERS,
+        Column("site_id", "S40", "The site, UTF-8."),
+    ),
     due="due_ms",
 )
 
@@ -130,8 +193,9 @@ def as_bytes(dtype: np.dtype[np.void]) -> np.dtype[np.void]:
     """The same structured dtype with its fixed-width texts as arrays of bytes, which kernels copy faster."""
     fields = []
     for name in dtype.names or ():
-        kind = dtype[name]
-        fields.append((name, np.uint8, (kind.itemsize,)) if kind.kind == "S" else (name, kind.base, kind.shape))
+        kind, base = dtype[name], dtype[name].base
+        is_text = base.kind == "S"
+        fields.append((name, np.uint8, (*kind.shape, base.itemsize)) if is_text else (name, base, kind.shape))
     return np.dtype(fields, align=True)
 
 

@@ -23,6 +23,7 @@ def fold_pages(row: Record, event: Record, offset: int, another_page: bool) -> N
         row.page_before = row.page
         row.page = event.page
         row.page_entered = offset
+        row.out_of_stock_in_view = 0
     elif event.type == PAGE_VIEW:
         row.reloads += 1
 

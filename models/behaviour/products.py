@@ -14,6 +14,7 @@ from models.jit import Record, njit
 def fold_searches(row: Record, event: Record) -> None:
     """A search is refined by the next one, unless an item was selected or viewed between."""
     if event.type == SEARCH:
+        row.help_searches += event.help
         row.search_refinements += row.searching
         row.searching = 1
     elif event.type == SELECT_ITEM or event.type == VIEW_ITEM:
@@ -25,6 +26,7 @@ def fold_products(row: Record, event: Record) -> None:
     """What a view_item says of the product and its price."""
     if event.type != VIEW_ITEM:
         return
+    row.out_of_stock_in_view = event.in_stock == 0
     if event.in_stock == 0:
         row.out_of_stock_views += 1
     if event.product != NULL:

@@ -21,6 +21,7 @@ from models.behaviour.codes import (
 )
 from models.behaviour.config import Limits
 from models.behaviour.hashing import NULL
+from models.behaviour.outcome import outcome_due
 from models.jit import Record, njit
 
 NEVER = 1 << 62
@@ -68,11 +69,22 @@ def closes_at(row: Record, limits: Limits) -> int:
 
 
 @njit
+def handed_over_at(row: Record, limits: Limits) -> int:
+    """The watermark at which a visit that time closes is handed over, ms since the epoch: with others of its interval,
+    so that what visits add to containers and sites leaves in few records."""
+    step = limits.closing_step_ms
+    return -(-closes_at(row, limits) // step) * step
+
+
+@njit
 def set_due(row: Record, limits: Limits) -> None:
     """Say at which watermark the visit next wants attention."""
     fires_ms = deadline(row, next_timer(row)) + limits.timer_slack_ms
+    wants_ms = min(fires_ms, handed_over_at(row, limits))
+    if row.open_result:
+        wants_ms = min(wants_ms, outcome_due(row, limits))
     # 0 would say that the row is free.
-    row.due_ms = max(min(fires_ms, closes_at(row, limits)), 1)
+    row.due_ms = max(wants_ms, 1)
 
 
 @njit

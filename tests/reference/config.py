@@ -22,5 +22,7 @@ class Config:
     """Events folded of one visit."""
     bot_threshold: int = 300
     """More events than this in one 10 s window are a bot's."""
+    closing_step_ms: int = 10_000
+    """Visits closed without a record of their own are handed over at multiples of this watermark."""
     clock: Literal["wall", "event"] = "wall"
     """What stands in for `received_at`: Kafka's timestamp, or `sent_at`."""

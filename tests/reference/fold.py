@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import heapq
+import math
 from dataclasses import dataclass
 from itertools import count
-from typing import Any, Literal
 
 from tests.reference.clock import arrival, event_time
 from tests.reference.config import Config
 from tests.reference.duplicates import Verdict
-from tests.reference.evaluation import EMITTED, evaluate
 from tests.reference.symbols import Event
 from tests.reference.timers import FiredTimer
 from tests.reference.visit import Visit
@@ -53,7 +52,6 @@ class PartitionFold:
         self.watermark: int | None = None
         self.live: dict[str, Visit] = {}
         self.closed: list[ClosedVisit] = []
-        self.interventions: list[dict[str, Any]] = []
         self.timers: list[FiredTimer] = []
         self.counts: dict[str, Counts] = {}
         self._queue: list[tuple[int, int, Visit]] = []
@@ -68,7 +66,7 @@ class PartitionFold:
         visit = self.live.get(event["session_id"])
 
         if visit is not None:
-            self._pass_time(visit, watermark)
+            self._pass_time(visit, watermark, self._end(visit))
             visit = visit if visit.live else None
 
         if not event["consent"]["analytics"]:
@@ -112,7 +110,6 @@ class PartitionFold:
         else:
             visit.fold(event, t)
             counts.folded += 1
-            self._evaluate(visit, max(t, visit.last), "event")
         self._enqueue(visit)
 
     def advance(self, watermark: int) -> None:
@@ -127,7 +124,7 @@ class PartitionFold:
             due, _, visit = heapq.heappop(self._queue)
             if visit.live and due == visit.queued:
                 visit.queued = float("inf")
-                self._pass_time(visit, self.watermark)
+                self._pass_time(visit, self.watermark, self._handed_over(visit))
                 if visit.live:
                     self._enqueue(visit)
 
@@ -146,23 +143,27 @@ class PartitionFold:
         """The watermark at which a visit closes; no timer is due later."""
         return visit.last + self.config.gap_ms + self.config.lateness_ms
 
+    def _handed_over(self, visit: Visit) -> int:
+        """The watermark at which the end of a batch closes the visit."""
+        steps = math.ceil(self._end(visit) / self.config.closing_step_ms)
+        return steps * self.config.closing_step_ms
+
     def _enqueue(self, visit: Visit) -> None:
         """See to it that the visit is looked at when time next makes a difference to it.
 
         An entry that has become too early stays, and only leads to a look too many.
         """
-        due = self._end(visit)
+        due = self._handed_over(visit)
         for deadline, _ in visit.armed():
             due = min(due, deadline + self.config.slack_ms)
         if due < visit.queued:
             visit.queued = due
             heapq.heappush(self._queue, (due, next(self._serial), visit))
 
-    def _pass_time(self, visit: Visit, watermark: int) -> None:
+    def _pass_time(self, visit: Visit, watermark: int, closing: int) -> None:
         self._fire(visit, until=watermark - self.config.slack_ms)
-        end = self._end(visit)
-        if watermark >= end:
-            self._fire(visit, until=end)
+        if watermark >= closing:
+            self._fire(visit, until=self._end(visit))
             self._close(visit)
 
     def _fire(self, visit: Visit, until: int) -> None:
@@ -173,34 +174,6 @@ class PartitionFold:
             post_session = deadline >= visit.last + self.config.gap_ms
             visit.timers.fire(name, post_session)
             self.timers.append(FiredTimer(visit.session_id, visit.start, name, deadline, post_session))
-            self._evaluate(visit, deadline, "timer")
-
-    def _evaluate(self, visit: Visit, now: int, trigger: Literal["event", "timer"]) -> None:
-        """Evaluate the visit, and emit the intervention of a tier that results for the first time."""
-        if not visit.personalization or visit.windows.bot:
-            return
-        result = evaluate(visit, now)
-        if result.tier not in EMITTED or result.tier in visit.emitted:
-            return
-        visit.emitted.add(result.tier)
-        self.interventions.append(
-            {
-                "intervention_id": f"{visit.session_id}:{visit.start}:{result.tier}",
-                "site_id": visit.site_id,
-                "session_id": visit.session_id,
-                "visit_started_at": visit.start,
-                "decided_at": now,
-                "tier": result.tier,
-                "composite": result.composite,
-                "intent": result.intent,
-                "friction": result.friction,
-                "clarity": result.clarity,
-                "receptivity": result.receptivity,
-                "value": result.value,
-                "friction_id": result.friction_id,
-                "trigger": trigger,
-            }
-        )
 
     def _close(self, visit: Visit) -> None:
         """Hand the visit over as it stands, and free it."""

@@ -56,12 +56,11 @@ def test_counts(partition: PartitionFold) -> None:
     assert (counts.visits, counts.converted_visits, counts.orders, counts.order_lines) == (144, 5, 5, 10)
 
 
-def test_timers_and_interventions(partition: PartitionFold) -> None:
-    """What silence and carts lead to, by timer and by tier."""
+def test_timers(partition: PartitionFold) -> None:
+    """What silence and carts lead to, by timer."""
     assert Counter(timer.name for timer in partition.timers) == {
         "idle_60": 345,
         "checkout_idle_300": 3,
         "cart_idle_600": 21,
         "cart_idle_1800": 17,
     }
-    assert Counter(made["tier"] for made in partition.interventions) == {"NUDGE": 5, "ACTIVE": 19}

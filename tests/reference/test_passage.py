@@ -58,7 +58,6 @@ def told(partition: PartitionFold) -> tuple[Any, ...]:
     """All a partition came to, by session, since the order among sessions at the end of a batch is open."""
     return (
         sorted(partition.closed, key=lambda closed: (closed.session_id, closed.visit_started_at)),
-        sorted(partition.interventions, key=lambda made: str(made["session_id"])),
         sorted(partition.timers, key=lambda timer: timer.session_id),
         partition.counts,
         {name: visit.features() for name, visit in partition.live.items()},

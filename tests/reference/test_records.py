@@ -198,13 +198,6 @@ def test_step_10_counts_are_kept_for_the_site_of_the_visit() -> None:
     assert counts(partition, "other").folded == 0
 
 
-def test_step_11_an_event_out_of_order_is_evaluated_at_last() -> None:
-    """`now` is the later of the event's time and `last`."""
-    trouble = [event("payment_error", second, page_type="checkout", cart_items=1) for second in (50, 45)]
-    partition = fold(event("page_view", 0, page_type="checkout"), *trouble)
-    assert [made["decided_at"] for made in partition.interventions] == [at(50)]
-
-
 def test_a_closed_visit_converted_if_it_has_a_purchase() -> None:
     """Visits, conversions, orders and order lines are counted as visits close."""
     partition = fold(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.reference.config import Config
-from tests.reference.make import event, features, fold
+from tests.reference.make import event, features
 from tests.reference.symbols import Event
 
 
@@ -74,11 +74,3 @@ def test_the_bot_flag_is_judged_for_the_newest_window() -> None:
     three = [event("click", 0) for _ in range(3)]
     assert features(*three, event("click", 10), event("click", 5), config=Config(bot_threshold=3))["bot"] == 0
     assert features(*three, event("click", 5), config=Config(bot_threshold=3, cap=3))["bot"] == 0
-
-
-def test_a_bot_is_not_evaluated() -> None:
-    """The event that makes a bot, and all after it, lead to no intervention."""
-    trouble = [event("payment_error", 5, page_type="checkout") for _ in range(2)]
-    start = event("page_view", 0, page_type="checkout")
-    assert fold(start, *trouble).interventions
-    assert not fold(start, *trouble, config=Config(bot_threshold=1)).interventions

@@ -65,8 +65,6 @@ class Visit:
     undecided: int = 0
     personalization: bool = False
     """Consent of the last folded event."""
-    emitted: set[str] = field(default_factory=set)
-    """Tiers of the interventions emitted."""
     live: bool = True
     queued: float = float("inf")
     """Earliest watermark at which the partition will look at this visit."""

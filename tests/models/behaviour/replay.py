@@ -10,15 +10,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.frictions import FRICTIONS
 from models.behaviour.codes import TIMERS
 from models.behaviour.config import FoldConfig
 from models.behaviour.effects import COUNTS
 from models.behaviour.features import FEATURE_NAMES
-from models.behaviour.fold import Folded, fold, pass_time
+from models.behaviour.fold import Batch, Folded, free_rows, pass_time
 from models.behaviour.layout import SESSION_LAYOUT
 from models.behaviour.matrix import feature_matrix
-from schemas.vocabulary import TIERS, TRIGGERS
 from tests.models.behaviour.events import to_batch, to_columns
 from topics.watermark import BEFORE_ALL
 
@@ -29,12 +27,11 @@ MOST_SESSIONS = 64
 class Partition:
     """Everything that came out, by session, and the live rows."""
 
-    config: FoldConfig = field(default_factory=FoldConfig)
+    config: FoldConfig = field(default_factory=lambda: FoldConfig(closing_step_ms=1))
     replay: bool = False
     watermark: int = BEFORE_ALL
     closed: dict[str, list[dict[str, float]]] = field(default_factory=lambda: defaultdict(list))
     fired: dict[str, list[tuple[Any, ...]]] = field(default_factory=lambda: defaultdict(list))
-    interventions: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     counts: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: dict.fromkeys(COUNTS, 0)))
     rows: npt.NDArray[np.void] = field(default_factory=lambda: np.repeat(SESSION_LAYOUT.blank, MOST_SESSIONS))
     places: dict[str, int] = field(default_factory=dict)
@@ -46,16 +43,22 @@ class Partition:
         columns = to_columns(to_batch(list(events)), stamps, self.watermark, replay=self.replay)
         index = np.array([self._place(e["session_id"]) for e in events], np.int64)
         self.watermark = max([self.watermark, *columns.watermark[-1:].tolist()])
-        self._keep(fold(self.rows, index, columns, self.config))
+        batch = Batch(index, columns)
+        while batch.waiting.size:
+            self._keep(batch.fold(self.rows, self.config))
+        self._release(index)
         return self.advance(self.watermark)
 
     def advance(self, watermark: int) -> Partition:
         """Let time pass up to a watermark, in ms."""
         self.watermark = max(self.watermark, watermark)
         due = self.rows["due_ms"]
-        self._keep(
-            pass_time(self.rows, np.flatnonzero((due != 0) & (due <= self.watermark)), self.watermark, self.config)
-        )
+        touched = waiting = np.flatnonzero((due != 0) & (due <= self.watermark))
+        while waiting.size:
+            folded = pass_time(self.rows, waiting, self.watermark, self.config)
+            waiting = folded.waiting
+            self._keep(folded)
+        self._release(touched)
         return self
 
     @property
@@ -76,13 +79,14 @@ class Partition:
         for row, *rest in zip(*folded.fired, strict=True):
             visit_ms, timer, deadline_ms, post_session = rest
             self.fired[names[row]].append((int(visit_ms), TIMERS[timer], int(deadline_ms), bool(post_session)))
-        for values in zip(*folded.evaluations, strict=True):
-            emitted = dict(zip(folded.evaluations._fields, values, strict=True))
-            self.interventions[names[emitted["row"]]].append(_intervention(emitted))
         for site, numbers in zip(folded.sites, folded.counts, strict=True):
             for name, number in zip(COUNTS, numbers, strict=True):
                 self.counts[site.decode()][name] += int(number)
-        for place in folded.freed:
+        self.rows["pending"][folded.fired.row] = 0
+
+    def _release(self, touched: npt.NDArray[np.int64]) -> None:
+        names = {place: session for session, place in self.places.items()}
+        for place in free_rows(self.rows, touched):
             assert self.rows[place] == SESSION_LAYOUT.blank[0], "a freed row is blank"
             del self.places[names[place]]
             self.released.append(int(place))
@@ -95,17 +99,3 @@ def features_of(rows: npt.NDArray[np.void]) -> list[dict[str, float]]:
         dict(zip(FEATURE_NAMES, values.tolist(), strict=True)) | {"start_ms": float(start)}
         for values, start in zip(matrix, rows["start_ms"], strict=True)
     ]
-
-
-def _intervention(emitted: dict[str, Any]) -> dict[str, Any]:
-    code = int(emitted["friction_code"])
-    signals = ("composite", "intent", "friction", "clarity", "receptivity", "value")
-    return {
-        "site_id": emitted["site_id"].decode(),
-        "visit_started_at": int(emitted["visit_ms"]),
-        "decided_at": int(emitted["now_ms"]),
-        "tier": TIERS[emitted["tier"]],
-        **{name: float(emitted[name]) for name in signals},
-        "friction_id": FRICTIONS[code].id if code >= 0 else None,
-        "trigger": TRIGGERS[emitted["trigger"]],
-    }

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.behaviour.config import FoldConfig
-from models.behaviour.fold import fold
+from models.behaviour.fold import Batch
 from models.behaviour.layout import SESSION_LAYOUT
 from tests.models.behaviour.events import NO_CONSENT, START, event, to_batch, to_columns
 from tests.models.behaviour.replay import Partition
@@ -225,22 +225,11 @@ def test_hovering_on_the_same_target_does_not_restart_its_timer() -> None:
     assert visit(hovers[0], event(type="hover", at_s=6, target="#x"), event(at_s=11))["timer.hover_10"] == 0
 
 
-def test_a_tier_is_emitted_once_a_visit() -> None:
-    """A silent checkout with a cart escalates by a timer, names F089, and never says so again in the visit."""
-    cart = {"cart_items": 2, "cart_value": 300.0, "page_type": "checkout", "returning": True, "logged_in": True}
-    partition = Partition().take([page(0, "pay", **cart), *(event(at_s=t) for t in (400, 900, 1_500))])
-    emitted = partition.interventions["s"]
-    assert [i["tier"] for i in emitted] == list(dict.fromkeys(i["tier"] for i in emitted))
-    (strongest,) = (i for i in emitted if i["tier"] == "ESCALATE")
-    assert (strongest["friction_id"], strongest["trigger"]) == ("F089", "timer")
-    assert strongest["decided_at"] == START + 300_000
-
-
 def test_only_given_rows_are_written() -> None:
     """The fold leaves every other row as it was, to the byte."""
     rows = np.repeat(SESSION_LAYOUT.blank, 5)
     columns = to_columns(to_batch([click(0)]), np.array([START]))
-    fold(rows, np.array([3]), columns, FoldConfig())
+    Batch(np.array([3]), columns).fold(rows, FoldConfig())
     assert all(rows[k] == SESSION_LAYOUT.blank[0] for k in (0, 1, 2, 4))
 
 
@@ -248,12 +237,12 @@ def test_a_row_for_each_event_is_demanded() -> None:
     """Lengths that differ are an error, not a crash."""
     columns = to_columns(to_batch([click(0)]), np.array([START]))
     with pytest.raises(ValueError, match="a row for each of 1 events"):
-        fold(SESSION_LAYOUT.blank.copy(), np.zeros(2, np.int64), columns, FoldConfig())
+        Batch(np.zeros(2, np.int64), columns)
 
 
 def _all(partition: Partition) -> tuple[Any, ...]:
     counts = {s: c for s, c in partition.counts.items() if any(c.values())}
-    return partition.live, partition.closed, partition.fired, partition.interventions, counts, partition.watermark
+    return partition.live, partition.closed, partition.fired, counts, partition.watermark
 
 
 @given(data=st.data())
