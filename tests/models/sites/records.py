@@ -9,7 +9,11 @@ import pyarrow as pa
 
 from models.sites.deltas import TOTALS
 from models.sites.histograms import dwell_histogram, scroll_histogram
+from schemas.codec import Decoder, Encoder, SchemaStore
 from schemas.record_type import record_type
+
+ENCODER = Encoder(record_type("site-delta"))
+DECODER = Decoder(record_type("site-delta"), SchemaStore())
 
 
 def delta(site: str, dwells_s: list[float], depths: list[float] | None = None, **counts: int) -> dict[str, Any]:
@@ -29,5 +33,5 @@ def delta(site: str, dwells_s: list[float], depths: list[float] | None = None, *
 
 
 def batch(deltas: list[dict[str, Any]]) -> pa.RecordBatch:
-    """The deltas as an agent gets them."""
-    return pa.RecordBatch.from_pylist(deltas, schema=record_type("site-delta").arrow_schema)
+    """The deltas as an agent gets them, their way through a topic included."""
+    return DECODER.decode([ENCODER.encode(one) for one in deltas]).batch
