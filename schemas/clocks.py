@@ -26,8 +26,11 @@ def record_times(columns: pa.RecordBatch, timestamps: Int64s, *, replay: bool) -
 
     `columns` has `occurred_at`, `sent_at` and `received_at` (nullable), int64 in ms; `timestamps` int64[n] are the
     broker's. Arrival is `received_at`, else the broker's timestamp, in a replay `sent_at`. Event time is `occurred_at`
-    corrected by the skew arrival - sent_at, and arrival itself where that lies more than 23 h in the future.
+    corrected by the skew arrival - sent_at, and arrival itself where that lies more than 23 h in the future. Records
+    without such columns, which agents send each other, happened and arrived at the broker's timestamp.
     """
+    if "occurred_at" not in columns.schema.names:
+        return RecordTimes(timestamps, timestamps)
     occurred = _int64(columns, "occurred_at")
     sent = _int64(columns, "sent_at")
     received = columns.column("received_at")

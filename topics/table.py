@@ -205,13 +205,23 @@ _WRITTEN = (
     TopicSpec(SCHEMAS_TOPIC, "Writers' schemas by fingerprint.", compact=True, partitions=1),
 )
 
-GROUPS = MappingProxyType({group.name: group for group in (Group("live", ("session-event",), ("session",)),)})
+GROUPS = MappingProxyType(
+    {
+        group.name: group
+        for group in (
+            Group("live", ("session-event",), ("session",)),
+            Group("posteriors", ("reward-delta",), ("posterior",)),
+            Group("sites", ("site-delta",), ("site",)),
+        )
+    }
+)
 
 
 def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
+    read = {topic for group in GROUPS.values() for topic in group.topics}
     for spec in written:
         yield spec
-        if spec.input:
+        if spec.input or spec.name in read:
             yield TopicSpec(
                 spec.dead_letters,
                 f"What could not be read from {spec.name}.",

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from models.ava.frictions import FRICTIONS, NO_FRICTION
 from models.behaviour.effects import COUNTS
-from models.behaviour.fold import Folded
+from models.behaviour.fold import Folded, Rows
+from models.sites.histograms import BINS, dwell_bins, scroll_bins
 from schemas.vocabulary import EVENT_TYPES, TIERS, TRIGGERS, code
 
 PURCHASE = code(EVENT_TYPES, "purchase")
@@ -44,20 +44,46 @@ def site_deltas(folded: Sequence[Folded], topic: str, partition: int, watermark:
 
     `topic` and `partition` say where the records came from, `watermark` is that partition's, ms since the epoch.
     """
-    sums: defaultdict[bytes, NDArray[np.int64]] = defaultdict(lambda: np.zeros(len(VISIT_SUMS) + len(COUNTS), np.int64))
+    sums: defaultdict[bytes, _SiteSums] = defaultdict(_SiteSums)
     for one in folded:
         for site, counts in zip(one.sites.tolist(), one.counts, strict=True):
-            sums[site][len(VISIT_SUMS) :] += counts
-        lines = one.closed["type_count"][:, PURCHASE]
-        closed = zip(one.closed["site_id"].tolist(), one.closed["orders"].tolist(), lines.tolist(), strict=True)
-        for site, orders, order_lines in closed:
-            sums[site][: len(VISIT_SUMS)] += (1, order_lines > 0, orders, order_lines)
+            sums[site].counts += counts
+        _add_closed(sums, one.closed)
     for site, summed in sorted(sums.items()):
-        if summed.any():
+        visits = summed.visits.tolist()
+        if summed.counts.any() or any(visits):
             yield {
                 "site_id": site.decode(),
                 "source_topic": topic,
                 "source_partition": partition,
                 "watermark": max(watermark, -1),
-                **dict(zip((*VISIT_SUMS, *COUNTS), summed.tolist(), strict=True)),
+                **dict(zip((*VISIT_SUMS, *COUNTS), (*visits, *summed.counts.tolist()), strict=True)),
+                "dwell_histogram": summed.dwell.tolist() if summed.visits[0] else [],
+                "scroll_histogram": summed.scroll.tolist() if summed.visits[0] else [],
             }
+
+
+class _SiteSums:
+    """Of one site, int64: `counts` as in COUNTS, `visits` as in VISIT_SUMS, and the histograms of visits closed."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(len(COUNTS), np.int64)
+        self.visits = np.zeros(len(VISIT_SUMS), np.int64)
+        self.dwell = np.zeros(BINS, np.int64)
+        self.scroll = np.zeros(BINS, np.int64)
+
+
+def _add_closed(sums: defaultdict[bytes, _SiteSums], closed: Rows) -> None:
+    sites, of_site = np.unique(closed["site_id"], return_inverse=True)
+    lines = closed["type_count"][:, PURCHASE]
+    each = np.stack([np.ones_like(of_site), lines > 0, closed["orders"], lines], axis=1)
+    visits = np.zeros((sites.size, len(VISIT_SUMS)), np.int64)
+    dwell, scroll = np.zeros((2, sites.size, BINS), np.int64)
+    np.add.at(visits, of_site, each)
+    np.add.at(dwell, (of_site, dwell_bins(closed["dwell_s"])), 1)
+    np.add.at(scroll, (of_site, scroll_bins(closed["scroll_max"])), 1)
+    for place, site in enumerate(sites.tolist()):
+        summed = sums[site]
+        summed.visits += visits[place]
+        summed.dwell += dwell[place]
+        summed.scroll += scroll[place]
