@@ -1,1 +1,1 @@
-"""What is known of arms, and which to choose: sums of rewards, posteriors, priors, the chance to be best, draws."""
+"""Arms: what is known of each, how deltas of rewards add up, the probability of being best, and the draw among them."""
