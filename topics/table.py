@@ -212,6 +212,7 @@ GROUPS = MappingProxyType(
             Group("live", ("session-event",), ("session",)),
             Group("posteriors", ("reward-delta",), ("posterior",)),
             Group("sites", ("site-delta",), ("site",)),
+            Group("assembly", ("mutation", "tombstone", "container-activity"), ("container",)),
         )
     }
 )
