@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return self.guarantee is Guarantee.EXACTLY_ONCE
 
     @property
+    def group(self) -> str:
+        """The consumer group of every worker, by its full name: one group reads for all agents."""
+        return f"{self.prefix}lamstream"
+
+    @property
     def identity(self) -> str:
         """The worker's id.
 

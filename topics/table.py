@@ -79,7 +79,11 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class Group:
-    """The topics that one agent reads: they share a key, and so their partitions."""
+    """The topics that one agent reads: they share a key, and so their partitions.
+
+    `states` are those of the agent; the changelog of the first also keeps the partition's watermark. A group without
+    state has no need of either.
+    """
 
     name: str
     topics: tuple[str, ...]
@@ -122,10 +126,12 @@ _WRITTEN = (
 GROUPS = MappingProxyType({group.name: group for group in (Group("live", ("session-event",), ("session",)),)})
 
 
-def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
+def _derived(written: Iterable[TopicSpec], groups: Iterable[Group]) -> Iterable[TopicSpec]:
+    groups = tuple(groups)
+    read = {topic for group in groups for topic in group.topics}
     for spec in written:
         yield spec
-        if spec.input:
+        if spec.input or spec.name in read:
             yield TopicSpec(
                 spec.dead_letters,
                 f"What could not be read from {spec.name}.",
@@ -133,9 +139,9 @@ def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
                 retention_ms=30 * DAY_MS,
                 max_bytes=MAX_DEAD_LETTER_BYTES,
             )
-    for group in GROUPS.values():
+    for group in groups:
         for state in group.states:
             yield TopicSpec(changelog_name(state), f"Rows of the state {state}.", compact=True, small_segments=True)
 
 
-TOPICS = MappingProxyType({spec.name: spec for spec in _derived(_WRITTEN)})
+TOPICS = MappingProxyType({spec.name: spec for spec in _derived(_WRITTEN, GROUPS.values())})

@@ -49,14 +49,17 @@ class StateHandle(Generic[StateT]):
 
 
 class StreamApp(faust.App):
-    """An app over one settings object. Its groups and states must be declared before it starts."""
+    """An app over one settings object: several agents, each reading one group of the table, in one consumer group.
 
-    def __init__(self, settings: Settings, group: str = "live") -> None:
+    Groups and states must be declared before it starts; topics of groups that no agent reads are not subscribed to.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.groups_in_use: dict[str, Group] = {}
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         super().__init__(
-            f"{settings.prefix}lamstream-{group}",
+            settings.group,
             broker=f"batch://{settings.broker}",
             store="memory://",
             topic_allow_declare=False,

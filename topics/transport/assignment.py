@@ -9,10 +9,12 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 
+from schemas.clocks import has_times
+from schemas.record_type import record_type
 from topics.breaker import Breaker
 from topics.settings import Settings
 from topics.state.base import PartitionedState
-from topics.table import Group
+from topics.table import TOPICS, Group
 from topics.watermark import BEFORE_ALL
 
 StateFactory = Callable[[], PartitionedState]
@@ -48,6 +50,12 @@ class Partition:
     committed: dict[str, int] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     last_record: float = field(default_factory=time.monotonic)
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether its own records tell the time; without, its watermark stays before all."""
+        records = [TOPICS[topic].record for topic in self.group.topics]
+        return any(record is not None and has_times(record_type(record).arrow_schema) for record in records)
 
     @property
     def topic_partitions(self) -> list[TopicPartition]:

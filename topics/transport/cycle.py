@@ -16,6 +16,7 @@ from confluent_kafka import TopicPartition
 
 from topics.consuming import Record
 from topics.errors import NotCompleted
+from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
 from topics.table import TOPICS
 from topics.transport.assignment import Assignment, Partition, Status
@@ -59,8 +60,12 @@ class Cycle:
         self._stopping = asyncio.Event()
 
     async def run(self, topics: list[str]) -> None:
-        """Join the group and turn until `stop`, then commit and leave; leave without committing when a turn fails."""
+        """Join the group and turn until `stop`, then commit and leave; leave without committing when a turn fails.
+
+        Raises ConfigurationError where the topics of one group differ in their number of partitions.
+        """
         try:
+            await self._in_thread(self._ask_partition_counts)
             await self._in_thread(self._reading.start)
             await self._in_thread(lambda: self._member.join(topics))
             while not self._stopping.is_set():
@@ -90,6 +95,11 @@ class Cycle:
         self._reached(polled)
         if self._commit_at() <= time.monotonic():
             await self._in_thread(self._member.commit)
+
+    def _ask_partition_counts(self) -> None:
+        groups = self._assignment.groups.values()
+        counts = partition_counts(self._settings, {topic for group in groups for topic in group.topics})
+        refuse_unequal(groups, counts)
 
     def _poll(self) -> Polled:
         self._reading.update()
@@ -157,7 +167,8 @@ class Cycle:
         self._last_tick = now
         marks = {partition: partition.watermark for partition in self._assignment.in_use() if partition not in busy}
         if self._settings.clock is Clock.WALL:
-            silent = [partition for partition in marks if now - partition.last_record >= self._settings.idle_s]
+            quiet = [partition for partition in marks if now - partition.last_record >= self._settings.idle_s]
+            silent = [partition for partition in quiet if partition.has_clock]
             for partition, asked_at in await self._in_thread(lambda: self._member.at_end(silent)):
                 marks[partition] = max(marks[partition], asked_at)
         return [

@@ -14,8 +14,9 @@ from faust.transport.producer import Producer as FaustProducer
 from faust.types import TP
 from mode import Service
 
+from schemas.errors import LamstreamError
 from topics.clients import group_consumer
-from topics.errors import ConfigurationError, StreamStopped
+from topics.errors import ConfigurationError
 from topics.settings import Settings
 from topics.table import Group
 from topics.transport.assignment import Assignment, StateFactory
@@ -80,11 +81,10 @@ class Consumer(FaustConsumer):
             raise ConfigurationError("agents were added after the stream began; declare every agent before it starts")
         self._refuse_undeclared_states()
         settings = self._stream.settings
-        group = self.app.conf.id
         committer: Committer = (
-            TransactionalCommitter(settings, group) if settings.exactly_once else PlainCommitter(settings)
+            TransactionalCommitter(settings, settings.group) if settings.exactly_once else PlainCommitter(settings)
         )
-        member = Member(settings, group_consumer(settings, group), committer, self.partitions)
+        member = Member(settings, group_consumer(settings, settings.group), committer, self.partitions)
         self._cycle = Cycle(settings, member, self.partitions, Hooks(self._deliver, self._assigned, self._revoked))
         self.add_future(self._run(self._cycle, sorted(topics)))
 
@@ -100,7 +100,7 @@ class Consumer(FaustConsumer):
     async def _run(self, cycle: Cycle, topics: list[str]) -> None:
         try:
             await cycle.run(topics)
-        except StreamStopped as stopped:
+        except LamstreamError as stopped:
             self.log.error("the stream stopped: %s", stopped)
             await self.crash(stopped)
         finally:

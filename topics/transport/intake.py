@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.clocks import RecordTimes, record_times
+from schemas.clocks import RecordTimes, has_times, record_times
 from schemas.codec import Bad, Decoder, Reason, SchemaStore
 from schemas.record_type import RecordType
 from schemas.validation import violations
@@ -154,7 +154,11 @@ def _cut(
         end = begin + len(part.records)
         low, high = np.searchsorted(kept, [begin, end]).tolist()
         event, arrival = times.event[low:high], times.arrival[low:high]
-        watermarks = running_watermarks(event, arrival, part.watermark)
+        watermarks = (
+            running_watermarks(event, arrival, part.watermark)
+            if has_times(columns.schema)
+            else np.full(high - low, part.watermark, np.int64)
+        )
         stated = [mark for mark in marks if begin <= mark.position < end]
         for mark in stated:
             raise_at(watermarks, int(np.searchsorted(kept[low:high], mark.position)), mark.watermark)
