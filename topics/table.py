@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from topics.errors import ConfigurationError
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -82,12 +84,16 @@ class Group:
     """The topics that one agent reads: they share a key, and so their partitions.
 
     `states` are those of the agent; the changelog of the first also keeps the partition's watermark. A group without
-    state has no need of either.
+    state has no need of either. `sources` are the topics whose partitions' watermarks make this group's time; without
+    them its own records do, where they say when they happened. `heartbeats` names the one of its topics, written by us
+    alone, that carries the sources' watermarks.
     """
 
     name: str
     topics: tuple[str, ...]
     states: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    heartbeats: str = ""
 
 
 def changelog_name(state: str) -> str:
@@ -126,8 +132,16 @@ _WRITTEN = (
 GROUPS = MappingProxyType({group.name: group for group in (Group("live", ("session-event",), ("session",)),)})
 
 
-def _derived(written: Iterable[TopicSpec], groups: Iterable[Group]) -> Iterable[TopicSpec]:
-    groups = tuple(groups)
+def _refuse_unfit_carrier(group: Group, specs: Mapping[str, TopicSpec]) -> None:
+    carrier = specs.get(group.heartbeats)
+    if carrier is None or carrier.name not in group.topics or carrier.input or carrier.compact:
+        raise ConfigurationError(
+            f"group {group.name} has sources, and {group.heartbeats!r} to carry their heartbeats; expected one of its "
+            "topics that producers do not write and that is not compacted: name it in topics/table.py"
+        )
+
+
+def _derived(written: Collection[TopicSpec], groups: Collection[Group]) -> Iterable[TopicSpec]:
     read = {topic for group in groups for topic in group.topics}
     for spec in written:
         yield spec
@@ -140,6 +154,8 @@ def _derived(written: Iterable[TopicSpec], groups: Iterable[Group]) -> Iterable[
                 max_bytes=MAX_DEAD_LETTER_BYTES,
             )
     for group in groups:
+        if group.sources:
+            _refuse_unfit_carrier(group, {spec.name: spec for spec in written})
         for state in group.states:
             yield TopicSpec(changelog_name(state), f"Rows of the state {state}.", compact=True, small_segments=True)
 

@@ -18,10 +18,11 @@ from topics.consuming import Record
 from topics.errors import NotCompleted
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
-from topics.table import TOPICS
+from topics.table import GROUPS, TOPICS
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
+from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.intake import DivertedRecord, Part, Slice
 from topics.transport.member import Assigned, Member, Rebalance
 from topics.transport.message import Completion
@@ -56,6 +57,7 @@ class Cycle:
         self._restoring = Restoring(settings)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
+        self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
         self._stopping = asyncio.Event()
 
@@ -90,16 +92,25 @@ class Cycle:
         if self._stopping.is_set():
             return
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
-        for partition, topic, part in await self._slices(polled):
+        slices = await self._slices(polled)
+        for partition, topic, part in slices:
             await self._take(partition, topic, part, deadline)
+        # Behind all that this turn sent: who hears how far a source has come has had what came of it.
+        for partition in {partition for partition, _, _ in slices}:
+            self._tell_time(partition)
         self._reached(polled)
         if self._commit_at() <= time.monotonic():
             await self._in_thread(self._member.commit)
 
     def _ask_partition_counts(self) -> None:
         groups = self._assignment.groups.values()
-        counts = partition_counts(self._settings, {topic for group in groups for topic in group.topics})
+        read = {topic for group in groups for topic in group.topics}
+        heard = {topic for group in groups for topic in group.sources}
+        listening = listeners(GROUPS.values(), read)
+        counts = partition_counts(self._settings, read | heard | {group.heartbeats for group in listening})
         refuse_unequal(groups, counts)
+        self._assignment.partition_counts = counts
+        self._heartbeats = Heartbeats(int(self._settings.activity_interval_s * 1000), listening, counts)
 
     def _poll(self) -> Polled:
         self._reading.update()
@@ -143,7 +154,7 @@ class Cycle:
                 by_topic[topic].append((partition, records))
         slices = []
         for topic, polled_of in by_topic.items():
-            parts = [Part(records, partition.watermark) for partition, records in polled_of]
+            parts = [Part(records, partition.watermark, partition.sources) for partition, records in polled_of]
             for (partition, records), part in zip(
                 polled_of, await self._reading.read(topic, parts, self._in_thread), strict=True
             ):
@@ -204,8 +215,16 @@ class Cycle:
                 "it block?"
             ) from late
         partition.watermark = watermark
+        if partition.sources is not None:
+            for heartbeat in part.heartbeats:
+                partition.sources.hear(heartbeat)
         if span.outbox or partition.changed:
             span.progress()
+
+    def _tell_time(self, partition: Partition) -> None:
+        for topic, heartbeat in self._heartbeats.due(partition):
+            self._member.span.outbox.add(topic, heartbeat)
+            self._member.span.progress()
 
     async def _hand_over(self, topic: str, batch: RecordBatch) -> None:
         await self._hooks.deliver(topic, batch)

@@ -80,13 +80,13 @@ class Consumer(FaustConsumer):
         if self._cycle is not None:
             raise ConfigurationError("agents were added after the stream began; declare every agent before it starts")
         self._refuse_undeclared_states()
-        settings = self._stream.settings
+        settings, subscription = self._stream.settings, sorted(topics)
         committer: Committer = (
             TransactionalCommitter(settings, settings.group) if settings.exactly_once else PlainCommitter(settings)
         )
-        member = Member(settings, group_consumer(settings, settings.group), committer, self.partitions)
+        member = Member(settings, group_consumer(settings, settings.group, subscription), committer, self.partitions)
         self._cycle = Cycle(settings, member, self.partitions, Hooks(self._deliver, self._assigned, self._revoked))
-        self.add_future(self._run(self._cycle, sorted(topics)))
+        self.add_future(self._run(self._cycle, subscription))
 
     def _refuse_undeclared_states(self) -> None:
         for group in self._stream.groups_in_use.values():

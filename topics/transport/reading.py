@@ -12,8 +12,8 @@ from schemas.store import SchemaStore
 from topics.errors import SchemaMissing
 from topics.settings import Clock, Settings, UnknownSchemaPolicy
 from topics.state.global_state import GlobalState
-from topics.table import SCHEMAS_TOPIC, TOPICS
-from topics.transport.intake import Intake, Part, Slice
+from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, TopicSpec
+from topics.transport.intake import Intake, NoValue, Part, Slice
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +90,13 @@ class Reading:
             spec.key,
             replay=self._settings.clock is Clock.EVENT,
             divert_unknown=divert_unknown,
+            no_value=self._no_value(spec),
         )
+
+    def _no_value(self, spec: TopicSpec) -> NoValue:
+        if any(group.heartbeats == spec.name for group in GROUPS.values()):
+            return NoValue.HEARTBEAT
+        return NoValue.WATERMARK if spec.input and self._settings.clock is Clock.EVENT else NoValue.BAD
 
     def _learn(self, fingerprint: str, schema: bytes | None) -> None:
         if schema is None:

@@ -43,6 +43,8 @@ class Restoring:
                 restored = result.result()
                 self.refuse_state_without_offsets(partition)
                 partition.watermark = partition.logged_watermark = restored.watermark
+                if partition.sources is not None:
+                    partition.sources.load(restored.sources)
                 partition.last_record = time.monotonic()
                 partition.status = Status.READY
                 ready.append(partition)
