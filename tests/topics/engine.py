@@ -152,10 +152,16 @@ class Engine:
 
 
 @asynccontextmanager
-async def running(settings: Settings, body: Body | None = count, **further: Body) -> AsyncIterator[Engine]:
+async def running(
+    settings: Settings,
+    body: Body | None = count,
+    prepare_app: Callable[[StreamApp], None] = lambda app: None,
+    **further: Body,
+) -> AsyncIterator[Engine]:
     """An app whose agent of group live, if any, handles each batch with `body`; `further` groups have one each."""
     app = StreamApp(settings)
     engine = Engine(app, app.column_state(COUNTS), app.column_state(SUMS))
+    prepare_app(app)
     for group, of_group in {"live": body, **further}.items():
         if of_group is None:
             continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -18,10 +18,11 @@ from topics.consuming import Record
 from topics.errors import NotCompleted
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
-from topics.table import GROUPS, TOPICS
+from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
+from topics.transport.global_records import Apply, GlobalStates
 from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.intake import DivertedRecord, Part, Slice
 from topics.transport.member import Assigned, Member, Rebalance
@@ -48,12 +49,21 @@ class Hooks(NamedTuple):
 class Cycle:
     """Turns until told to stop. `run` raises StreamStopped when the stream cannot go on rightly."""
 
-    def __init__(self, settings: Settings, member: Member, assignment: Assignment, hooks: Hooks) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        member: Member,
+        assignment: Assignment,
+        hooks: Hooks,
+        global_states: Mapping[str, Sequence[Apply]],
+    ) -> None:
         self._settings = settings
         self._member = member
         self._assignment = assignment
         self._hooks = hooks
         self._reading = Reading(settings)
+        self._global_topics = set(global_states)
+        self._global_states = GlobalStates(settings, global_states, self._reading)
         self._restoring = Restoring(settings)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
@@ -69,6 +79,7 @@ class Cycle:
         try:
             await self._in_thread(self._ask_partition_counts)
             await self._in_thread(self._reading.start)
+            await self._in_thread(self._global_states.start)
             await self._in_thread(lambda: self._member.join(topics))
             while not self._stopping.is_set():
                 await self.turn()
@@ -107,13 +118,17 @@ class Cycle:
         read = {topic for group in groups for topic in group.topics}
         heard = {topic for group in groups for topic in group.sources}
         listening = listeners(GROUPS.values(), read)
-        counts = partition_counts(self._settings, read | heard | {group.heartbeats for group in listening})
+        carriers = {group.heartbeats for group in listening}
+        changelogs = {changelog_name(state) for group in groups for state in group.states}
+        needed = read | heard | carriers | changelogs | self._global_topics | {SCHEMAS_TOPIC}
+        counts = partition_counts(self._settings, needed)
         refuse_unequal(groups, counts)
         self._assignment.partition_counts = counts
         self._heartbeats = Heartbeats(int(self._settings.activity_interval_s * 1000), listening, counts)
 
     def _poll(self) -> Polled:
         self._reading.update()
+        self._global_states.update()
         return self._member.poll(max(0.0, min(self._settings.poll_s, self._commit_at() - time.monotonic())))
 
     def _commit_at(self) -> float:
@@ -235,6 +250,7 @@ class Cycle:
         try:
             await self._in_thread(self._member.leave)
         finally:
+            await self._in_thread(self._global_states.close)
             await self._in_thread(self._reading.close)
             self._thread.shutdown(wait=False)
 
