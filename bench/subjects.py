@@ -82,7 +82,7 @@ SUBJECTS = (
         "lamstream",
         command=(_lam(), "worker"),
         prepare=(_lam(), "topics", "apply"),
-        group="lamstream-live",
+        group="lamstream",
         output="intervention",
         cause_of=cause_in_intervention,
         package="services",

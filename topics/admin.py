@@ -13,7 +13,8 @@ from confluent_kafka.cimpl import NewTopic
 
 from schemas.record_type import all_record_types
 from topics.clients import Deliveries, admin_client, producer
-from topics.errors import ConfigurationError, TopicMismatch
+from topics.errors import TopicMismatch
+from topics.partition_counts import counts_on_broker
 from topics.settings import Settings
 from topics.table import SCHEMAS_TOPIC, TOPICS, TopicSpec
 
@@ -35,7 +36,7 @@ def report(settings: Settings) -> list[TopicReport]:
     Raises ConfigurationError where the broker does not answer.
     """
     admin = admin_client(settings)
-    known = _partitions(admin, settings)
+    known = counts_on_broker(admin, settings)
     names = [settings.prefix + name for name in TOPICS]
     configs = _configs(admin, [name for name in names if name in known], settings)
     return [_compare(spec, settings, known, configs) for spec in TOPICS.values()]
@@ -115,17 +116,6 @@ def _new_topic(spec: TopicSpec, settings: Settings) -> NewTopic:
         replication_factor=settings.replication,
         config=spec.config(),
     )
-
-
-def _partitions(admin: AdminClient, settings: Settings) -> dict[str, int]:
-    try:
-        topics = admin.list_topics(timeout=settings.request_timeout_s).topics
-    except KafkaException as error:
-        raise ConfigurationError(
-            f"no broker answers at {settings.broker} ({error.args[0].str()}); "
-            "is LAM_BROKER right? `make kafka` starts one"
-        ) from error
-    return {name: len(topic.partitions) for name, topic in topics.items()}
 
 
 def _configs(admin: AdminClient, names: list[str], settings: Settings) -> dict[str, dict[str, str]]:

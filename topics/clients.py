@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import zlib
+from collections.abc import Iterable
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer
@@ -27,13 +29,18 @@ def admin_client(settings: Settings) -> AdminClient:
     return AdminClient(_common(settings))
 
 
-def group_consumer(settings: Settings, group: str) -> Consumer:
-    """A worker's consumer: static member of its group, nothing committed or reset behind our back."""
+def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -> Consumer:
+    """A worker's consumer: static member of its group, nothing committed or reset behind our back.
+
+    The `topics` it will read are part of the member's name: a broker gives a static member that comes back its old
+    assignment, whatever it subscribes to now.
+    """
+    subscription = zlib.crc32(",".join(sorted(topics)).encode())
     return Consumer(
         _common(settings)
         | {
             "group.id": group,
-            "group.instance.id": settings.identity,
+            "group.instance.id": f"{settings.identity}-{subscription:08x}",
             "partition.assignment.strategy": "range",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,

@@ -6,7 +6,7 @@ anything, no read_committed, compaction or retention. Every claim about guarante
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from confluent_kafka import Producer
@@ -37,13 +37,13 @@ def embedded_broker() -> Iterator[str]:
         cluster.close()
 
 
-def make_topics(settings: Settings) -> None:
-    """Make every topic of the table on an embedded broker: it makes a topic when a producer asks for it.
+def make_topics(settings: Settings, names: Iterable[str] | None = None) -> None:
+    """Make topics of the table, all of them unless named, on an embedded broker: it makes one when a producer asks.
 
     Raises ConfigurationError where the broker does not answer.
     """
     client = producer(settings)
-    for name in TOPICS:
+    for name in TOPICS if names is None else names:
         made = client.list_topics(settings.prefix + name, timeout=ANSWER_S).topics[settings.prefix + name]
         if made.error is not None or len(made.partitions) != PARTITIONS:
             raise ConfigurationError(

@@ -62,6 +62,9 @@ class Settings(BaseSettings):
         60, ge=0, description="An event older than the watermark less this is counted, not folded."
     )
     timer_slack_s: float = Field(2, ge=0, description="Timers wait this long past their deadline for events in flight.")
+    activity_interval_s: float = Field(
+        10, gt=0, description="Event time after which others are told how far a source's watermark has come."
+    )
     idle_s: float = Field(5, gt=0, description="A partition read to its end for so long follows the clock.")
 
     poll_records: int = Field(10_000, ge=1, description="Records taken by one poll at most.")
@@ -118,6 +121,11 @@ class Settings(BaseSettings):
     def exactly_once(self) -> bool:
         """Whether commits are transactions."""
         return self.guarantee is Guarantee.EXACTLY_ONCE
+
+    @property
+    def group(self) -> str:
+        """The consumer group of every worker, by its full name: one group reads for all agents."""
+        return f"{self.prefix}lamstream"
 
     @property
     def identity(self) -> str:

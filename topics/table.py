@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+from topics.errors import ConfigurationError
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -83,11 +85,19 @@ class TopicSpec:
 
 @dataclass(frozen=True)
 class Group:
-    """The topics that one agent reads: they share a key, and so their partitions."""
+    """The topics that one agent reads: they share a key, and so their partitions.
+
+    `states` are those of the agent; the changelog of the first also keeps the partition's watermark. A group without
+    state has no need of either. `sources` are the topics whose partitions' watermarks make this group's time; without
+    them its own records do, where they say when they happened. `heartbeats` names the one of its topics, written by us
+    alone, that carries the sources' watermarks.
+    """
 
     name: str
     topics: tuple[str, ...]
     states: tuple[str, ...]
+    sources: tuple[str, ...] = ()
+    heartbeats: str = ""
 
 
 def changelog_name(state: str) -> str:
@@ -212,14 +222,29 @@ GROUPS = MappingProxyType(
             Group("live", ("session-event",), ("session",)),
             Group("posteriors", ("reward-delta",), ("posterior",)),
             Group("sites", ("site-delta",), ("site",)),
-            Group("assembly", ("mutation", "tombstone", "container-activity"), ("container",)),
+            Group(
+                "assembly",
+                ("mutation", "tombstone", "container-activity"),
+                ("container",),
+                sources=("session-event",),
+                heartbeats="container-activity",
+            ),
         )
     }
 )
 
 
-def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
-    read = {topic for group in GROUPS.values() for topic in group.topics}
+def _refuse_unfit_carrier(group: Group, specs: Mapping[str, TopicSpec]) -> None:
+    carrier = specs.get(group.heartbeats)
+    if carrier is None or carrier.name not in group.topics or carrier.input or carrier.compact:
+        raise ConfigurationError(
+            f"group {group.name} has sources, and {group.heartbeats!r} to carry their heartbeats; expected one of its "
+            "topics that producers do not write and that is not compacted: name it in topics/table.py"
+        )
+
+
+def _derived(written: Collection[TopicSpec], groups: Collection[Group]) -> Iterable[TopicSpec]:
+    read = {topic for group in groups for topic in group.topics}
     for spec in written:
         yield spec
         if spec.input or spec.name in read:
@@ -230,9 +255,11 @@ def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
                 retention_ms=30 * DAY_MS,
                 max_bytes=MAX_DEAD_LETTER_BYTES,
             )
-    for group in GROUPS.values():
+    for group in groups:
+        if group.sources:
+            _refuse_unfit_carrier(group, {spec.name: spec for spec in written})
         for state in group.states:
             yield TopicSpec(changelog_name(state), f"Rows of the state {state}.", compact=True, small_segments=True)
 
 
-TOPICS = MappingProxyType({spec.name: spec for spec in _derived(_WRITTEN)})
+TOPICS = MappingProxyType({spec.name: spec for spec in _derived(_WRITTEN, GROUPS.values())})

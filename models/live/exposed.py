@@ -123,5 +123,7 @@ def activity(
             "mean": mean.tolist(),
             "m2": ((behaviour - mean) ** 2).sum(axis=0).tolist(),
             "scorer": scorer,
-            "embedding_sum": [] if embedding is None else embedding[seen.visit[mine]].sum(axis=0, dtype=np.float64).tolist(),
+            "embedding_sum": []
+            if embedding is None
+            else embedding[seen.visit[mine]].sum(axis=0, dtype=np.float64).tolist(),
         }

@@ -120,5 +120,3 @@ def arm_deltas(updates: Sequence[dict[str, Any]], topic: str, partition: int) ->
             "reward_sum": total,
             "reward_sum_sq": squares,
         }
-
-

@@ -6,36 +6,23 @@ its deadline, in the order of these moments: a timer's decision comes before the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import ACTION_CODE, ACTIVE, NUDGE
-from models.ava.deciding import Conclusion, Decided, Decider, Evaluations
-from models.ava.history import HISTORY_DTYPE, NEVER_S, HistoryColumns, remember
-from models.ava.records import decision_record, intervention_record
-from models.ava.sites import BUCKETS
-from models.behaviour.codes import TIMERS
-from models.behaviour.config import SECOND_MS, FoldConfig
-from models.behaviour.effects import OUTCOME_DTYPE
+from models.ava.deciding import Decider, Evaluations
+from models.behaviour.config import FoldConfig
 from models.behaviour.fold import Batch, Folded, free_rows, pass_time
-from models.behaviour.kernel import cut_windows, settle
-from models.behaviour.layout import KERNEL_DTYPE
 from models.behaviour.moment_matrix import moment_matrix
 from models.behaviour.records import SiteSums
-from models.live.exposed import activity, exposed
 from models.live.rewarding import (
     RESULTS,
-    arm_deltas,
-    container_reward_records,
-    decision_reward_records,
-    decision_rewards,
 )
 from models.live.site_book import SiteBook
-from models.serving.scorer import Scorer, Scores
+from models.serving.scorer import Scorer
 
 Index = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.void]

@@ -130,7 +130,7 @@ def _publish(plan: Plan, settings: Settings, worker: WorkerProcess, watcher: Wat
 
 def _settle(settings: Settings, worker: WorkerProcess, watcher: Watcher, sent: int, tell: Any) -> int:
     """Wait until the worker read all and nothing more comes out: lag 0 at two readings with no output between."""
-    client = group_observer(settings, f"{settings.prefix}lamstream-live")
+    client = group_observer(settings, settings.group)
     deadline = time.monotonic() + SETTLE_S
     quiet: int | None = None
     try:

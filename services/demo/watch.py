@@ -15,7 +15,7 @@ from schemas.store import SchemaStore
 from topics.clients import reader
 from topics.consuming import Record, everywhere, take
 from topics.settings import Settings
-from topics.table import TOPICS
+from topics.table import DEAD_LETTER_SUFFIX, TOPICS
 
 WATCHED = ("session-event", "intervention", "site-delta", "session-event.dlq")
 READ_AT_ONCE = 5000
@@ -90,7 +90,8 @@ class Watcher:
         for record in records:
             self._follow(record)
             topic = record.topic().removeprefix(self._settings.prefix)
-            if topic != "session-event" or record.value() is not None:
+            # Without value: watermarks and heartbeats; a dead letter may be of such.
+            if topic.endswith(DEAD_LETTER_SUFFIX) or record.value() is not None:
                 by_topic.setdefault(topic, []).append(record.value())
         for topic, values in by_topic.items():
             self._add(topic, values)
@@ -109,7 +110,7 @@ class Watcher:
         seen = self.seen
         if topic == "session-event":
             seen.events += len(values)
-        elif topic.endswith(".dlq"):
+        elif topic.endswith(DEAD_LETTER_SUFFIX):
             seen.dead_letters += len(values)
             seen.outputs += len(values)
         else:

@@ -102,7 +102,7 @@ class Stream:
 
     @contextmanager
     def _observer(self) -> Iterator[Consumer]:
-        client = group_observer(self.settings, f"{self.settings.prefix}lamstream-live")
+        client = group_observer(self.settings, self.settings.group)
         try:
             yield client
         finally:

@@ -1,8 +1,9 @@
-"""A whole engine in the test's process: a Faust app with one agent that counts events, on either broker."""
+"""A whole engine in the test's process: a Faust app whose agents count events, on either broker."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -33,6 +34,8 @@ COUNTS = RowLayout(
     (Column("due_ms", "<i8", "Never due."), Column("events", "<i8", "Events counted.")),
     "due_ms",
 )
+
+SUMS = RowLayout("sums", COUNTS.columns, "due_ms")
 
 Body = Callable[["Engine", RecordBatch, Unit], Awaitable[None]]
 
@@ -89,19 +92,26 @@ def delta(batch: RecordBatch, folded: int) -> dict[str, Any]:
 
 @dataclass
 class Engine:
-    """A running app. `batches` counts those with records that reached the agent; `seen` their records."""
+    """A running app. `batches` counts those of session events that took effect; `records` the records by group."""
 
     app: StreamApp
     counts: StateHandle[ColumnState]
+    sums: StateHandle[ColumnState]
     batches: int = 0
-    seen: int = 0
     ticks: int = 0
+    records: Counter[str] = field(default_factory=Counter)
     watermarks: dict[int, int] = field(default_factory=dict)
     _change: asyncio.Event = field(default_factory=asyncio.Event)
 
+    @property
+    def seen(self) -> int:
+        """Session events that took effect."""
+        return self.records["live"]
+
     def note(self, batch: RecordBatch) -> None:
-        self.batches += bool(len(batch))
-        self.seen += len(batch)
+        group = batch.partition.group.name
+        self.batches += bool(len(batch)) and group == "live"
+        self.records[group] += len(batch)
         self.ticks += not len(batch)
         self._change.set()
 
@@ -130,11 +140,11 @@ class Engine:
         """Partitions of this worker whose state is whole."""
         return len(self.app.stream_consumer.partitions.in_use())
 
-    def states(self) -> dict[str, int]:
-        """Events counted of each session, over all partitions of this worker."""
+    def states(self, name: str = "session") -> dict[str, int]:
+        """Events counted under each key of a state, over all partitions of this worker."""
         counted: dict[str, int] = {}
         for partition in self.app.stream_consumer.partitions.in_use():
-            state: Any = partition.states["session"]
+            state: Any = partition.states.get(name, ())
             for key in state:
                 row = state.find(key)
                 counted[key] = int(row["events"][0])
@@ -142,23 +152,35 @@ class Engine:
 
 
 @asynccontextmanager
-async def running(settings: Settings, body: Body = count) -> AsyncIterator[Engine]:
-    """An app whose agent handles each batch with `body` inside its unit."""
+async def running(
+    settings: Settings,
+    body: Body | None = count,
+    prepare_app: Callable[[StreamApp], None] = lambda app: None,
+    **further: Body,
+) -> AsyncIterator[Engine]:
+    """An app whose agent of group live, if any, handles each batch with `body`; `further` groups have one each."""
     app = StreamApp(settings)
-    engine = Engine(app, app.column_state(COUNTS))
-
-    @app.agent(app.group("live"))
-    async def counting(batches: Any) -> None:
-        async for batch in batches:
-            with batch.unit() as unit:
-                await body(engine, batch, unit)
-            engine.note(batch)
-
+    engine = Engine(app, app.column_state(COUNTS), app.column_state(SUMS))
+    prepare_app(app)
+    for group, of_group in {"live": body, **further}.items():
+        if of_group is None:
+            continue
+        app.agent(app.group(group), name=f"tests.{group}")(_handling(engine, of_group))
     await app.start()
     try:
         yield engine
     finally:
         await app.stop()
+
+
+def _handling(engine: Engine, body: Body) -> Callable[[Any], Awaitable[None]]:
+    async def handle(batches: Any) -> None:
+        async for batch in batches:
+            with batch.unit() as unit:
+                await body(engine, batch, unit)
+            engine.note(batch)
+
+    return handle
 
 
 def committed_records(settings: Settings, topic: str, expected: int) -> list[dict[str, Any]]:
@@ -171,11 +193,12 @@ def committed_records(settings: Settings, topic: str, expected: int) -> list[dic
     values: list[bytes | None] = []
     try:
         while len(values) < expected:
-            values += [record.value() for record in take(client, 100, LIMIT_S).records]
+            records = take(client, 100, LIMIT_S).records
+            values += [value for record in records if (value := record.value()) is not None]
     finally:
         client.close()
-    records: list[dict[str, Any]] = Decoder(record_type(spec.record), SchemaStore()).decode(values).batch.to_pylist()
-    return records
+    decoded: list[dict[str, Any]] = Decoder(record_type(spec.record), SchemaStore()).decode(values).batch.to_pylist()
+    return decoded
 
 
 def group_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:

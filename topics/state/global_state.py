@@ -18,12 +18,12 @@ READ_S = 0.2
 
 
 class GlobalState:
-    """Hands every record of a compacted topic to `apply(key, value)`, in order of each partition.
+    """Hands every record of a compacted topic that has a key to `apply`, some at a time, in order of each partition.
 
     It is in no transaction: workers agree eventually, and a decision records what it used of it.
     """
 
-    def __init__(self, settings: Settings, topic: str, apply: Callable[[str, bytes | None], None]) -> None:
+    def __init__(self, settings: Settings, topic: str, apply: Callable[[list[Record]], None]) -> None:
         self._settings = settings
         self._topic = topic
         self._apply = apply
@@ -32,7 +32,7 @@ class GlobalState:
     def start(self) -> None:
         """Read the topic to the end it has now.
 
-        Raises TopicMismatch where the topic does not exist, or does not answer in time.
+        Raises TopicMismatch where the topic does not exist, or nothing comes of it for too long.
         """
         limit = self._settings.request_timeout_s
         self._reader = reader(self._settings)
@@ -49,11 +49,13 @@ class GlobalState:
         while behind:
             records, reached = take(self._reader, UPDATES_AT_ONCE, READ_S)
             reached = {(record.topic(), record.partition()): record.offset() + 1 for record in records} | reached
-            self._take(records)
+            if self._take(records):
+                deadline = time.monotonic() + limit
             behind -= {where for where, position in reached.items() if position >= ends[where]}
             if behind and time.monotonic() > deadline:
                 raise TopicMismatch(
-                    f"topic {self._topic}: {sorted(behind)} could not be read to their end in {limit:g} s"
+                    f"topic {self._topic}: {sorted(behind)} could not be read to their end: nothing came for "
+                    f"{limit:g} s"
                 )
 
     def update(self, timeout_s: float = 0.0) -> int:
@@ -69,8 +71,7 @@ class GlobalState:
             self._reader = None
 
     def _take(self, records: list[Record]) -> int:
-        for record in records:
-            key = record.key()
-            if key is not None:
-                self._apply(key.decode(errors="replace"), record.value())
+        keyed = [record for record in records if record.key() is not None]
+        if keyed:
+            self._apply(keyed)
         return len(records)

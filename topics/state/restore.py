@@ -5,25 +5,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from topics.consuming import Record
 from topics.log_end import read_to_end
 from topics.settings import Settings
+from topics.source_clock import SOURCE_KEY_PREFIX
 from topics.state.base import PartitionedState
 from topics.watermark import BEFORE_ALL
 
 log = logging.getLogger(__name__)
 
-WATERMARK_KEY = "\x00watermark"
-"""Changelog key of the partition's watermark; no record key of a producer may begin with a NUL."""
+RESERVED = "\x00"
+"""What no record key of a producer may begin with."""
+
+WATERMARK_KEY = RESERVED + "watermark"
+"""Changelog key of the partition's watermark."""
 
 
 @dataclass
 class Restored:
-    """What a restore read: the watermark that was committed with the states, and how many records."""
+    """What a restore read: the watermark that was committed with the states, those of sources, and how many records."""
 
     watermark: int = BEFORE_ALL
+    sources: dict[str, int] = field(default_factory=dict)
     records: int = 0
 
 
@@ -58,10 +63,18 @@ def _take(records: list[Record], state: PartitionedState, restored: Restored) ->
     keys = [(record.key() or b"").decode() for record in records]
     values = [record.value() for record in records]
     restored.records += len(records)
-    if WATERMARK_KEY in keys:
-        marks = [int(value) for key, value in zip(keys, values, strict=True) if key == WATERMARK_KEY and value]
-        restored.watermark = max([restored.watermark, *marks])
-        kept = [position for position, key in enumerate(keys) if key != WATERMARK_KEY]
+    reserved = {position for position, key in enumerate(keys) if key.startswith(RESERVED)}
+    if reserved:
+        for position in sorted(reserved):
+            _take_time(keys[position], values[position], restored)
+        kept = [position for position in range(len(keys)) if position not in reserved]
         keys = [keys[position] for position in kept]
         values = [values[position] for position in kept]
     state.load(keys, values)
+
+
+def _take_time(key: str, value: bytes | None, restored: Restored) -> None:
+    if value and key == WATERMARK_KEY:
+        restored.watermark = max(restored.watermark, int(value))
+    elif value and key.startswith(SOURCE_KEY_PREFIX):
+        restored.sources[key.removeprefix(SOURCE_KEY_PREFIX)] = int(value)

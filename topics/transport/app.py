@@ -16,9 +16,10 @@ from topics.settings import Settings
 from topics.state.base import PartitionedState
 from topics.state.column import ColumnState
 from topics.state.record import RecordState
-from topics.table import GROUPS, Group
+from topics.table import GROUPS, TOPICS, Group
 from topics.transport.batch import RecordBatch
 from topics.transport.driver import Consumer
+from topics.transport.global_records import Apply
 
 StateT = TypeVar("StateT", bound=PartitionedState)
 
@@ -49,14 +50,18 @@ class StateHandle(Generic[StateT]):
 
 
 class StreamApp(faust.App):
-    """An app over one settings object. Its groups and states must be declared before it starts."""
+    """An app over one settings object: several agents, each reading one group of the table, in one consumer group.
 
-    def __init__(self, settings: Settings, group: str = "live") -> None:
+    Groups and states must be declared before it starts; topics of groups that no agent reads are not subscribed to.
+    """
+
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.groups_in_use: dict[str, Group] = {}
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
+        self.global_states: dict[str, list[Apply]] = {}
         super().__init__(
-            f"{settings.prefix}lamstream-{group}",
+            settings.group,
             broker=f"batch://{settings.broker}",
             store="memory://",
             topic_allow_declare=False,
@@ -97,6 +102,24 @@ class StreamApp(faust.App):
         store = SchemaStore()
         self.state_factories[name] = lambda: RecordState(record_type(record), store, due)
         return StateHandle(name)
+
+    def global_state(self, topic: str, apply: Apply) -> None:
+        """Have every record of a compacted topic of the table handed to `apply(key, record, offset)`.
+
+        Each worker reads the topic whole, committed records only, to its end before the first turn, and keeps up with
+        it at the start of every turn; `record` is None where the key was deleted. The order is that of each partition.
+        A record that cannot be read is logged with topic, partition, offset and reason and skipped: the stream goes on
+        with what it had. One whose writer's schema is not known waits for it as a record of an agent does, and then
+        stops the worker, or is skipped under LAM_UNKNOWN_SCHEMA=dlq. `apply` runs while no batch is with an agent; what
+        it raises ends the worker.
+        Raises ConfigurationError for a topic that is not in the table, not compacted, or holds no records of ours.
+        """
+        spec = TOPICS.get(topic)
+        if spec is None or not spec.compact or spec.record is None or spec.key is None:
+            raise ConfigurationError(
+                f"topic {topic!r} cannot be a global state; expected a compacted topic of records in topics/table.py"
+            )
+        self.global_states.setdefault(topic, []).append(apply)
 
     def _create_directories(self) -> None:
         """None: Faust's tables are not used, and a container's root may be read-only."""

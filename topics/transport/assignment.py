@@ -9,10 +9,13 @@ from dataclasses import dataclass, field
 
 from confluent_kafka import TopicPartition
 
+from schemas.clocks import has_times
+from schemas.record_type import record_type
 from topics.breaker import Breaker
 from topics.settings import Settings
+from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
-from topics.table import Group
+from topics.table import TOPICS, Group
 from topics.watermark import BEFORE_ALL
 
 StateFactory = Callable[[], PartitionedState]
@@ -34,7 +37,9 @@ class Partition:
     `positions` holds, by topic, the offset after the last record that took effect, transaction markers behind it
     included. The consumer's own position will not do: records that one poll already took count in it while a revoke
     within that same poll commits. `committed` holds the offsets this worker committed last; state in memory is worth
-    keeping only where the group still has those. `logged_watermark` is the watermark the changelog holds.
+    keeping only where the group still has those. `logged_watermark` is the watermark the changelog holds. `sources` is
+    the clock of a partition whose time others tell; `told_interval` the last activity interval of which those who
+    listen to this one were told.
     """
 
     group: Group
@@ -48,6 +53,16 @@ class Partition:
     committed: dict[str, int] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     last_record: float = field(default_factory=time.monotonic)
+    sources: SourceClock | None = None
+    told_interval: int | None = None
+
+    @property
+    def has_clock(self) -> bool:
+        """Whether its own records tell the time: others do not, and the records say when they happened."""
+        if self.sources is not None:
+            return False
+        records = [TOPICS[topic].record for topic in self.group.topics]
+        return any(record is not None and has_times(record_type(record).arrow_schema) for record in records)
 
     @property
     def topic_partitions(self) -> list[TopicPartition]:
@@ -77,6 +92,8 @@ class Partition:
         """The span committed: states and watermark, and the offsets where they were taken, are what Kafka holds."""
         for state in self.states.values():
             state.keep()
+        if self.sources is not None:
+            self.sources.keep()
         self.logged_watermark = self.watermark
         if offsets_taken:
             self.committed |= self.positions
@@ -84,12 +101,13 @@ class Partition:
 
 @dataclass
 class Assignment:
-    """The partitions of this worker, by group and number."""
+    """The partitions of this worker, by group and number. `partition_counts` is that of each source topic at least."""
 
     settings: Settings
     groups: Mapping[str, Group]
     factories: Mapping[str, StateFactory]
     partitions: dict[tuple[str, int], Partition] = field(default_factory=dict)
+    partition_counts: Mapping[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._group_of = {
@@ -150,4 +168,14 @@ class Assignment:
         }
         states = {name: self.factories[name]() for name in group.states}
         known = {topic: offset for topic, offset in committed.items() if offset >= 0}
-        return Partition(group, number, topics, states, breakers, committed=dict(committed), positions=known)
+        sources = SourceClock({topic: self.partition_counts[topic] for topic in group.sources})
+        return Partition(
+            group,
+            number,
+            topics,
+            states,
+            breakers,
+            committed=dict(committed),
+            positions=known,
+            sources=sources if group.sources else None,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from itertools import groupby
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -149,20 +150,19 @@ class PlainCommitter:
 
 
 def produce(target: Producer, records: Mapping[str, list[Outgoing]], deliveries: Deliveries | None = None) -> None:
-    """Hand records to the producer, waiting where its queue is full.
+    """Hand records to the producer, waiting where its queue is full; those of a topic in their order.
 
     Raises KafkaException for a record that it refuses for another reason.
     """
     callback: dict[str, Any] = {} if deliveries is None else {"on_delivery": deliveries}
     for topic, waiting in records.items():
-        plain: dict[int | None, list[dict[str, Any]]] = {}
-        for one in waiting:
-            if one.headers:
-                _produce_one(target, topic, one, callback)
+        for (plain, partition), run in groupby(waiting, lambda one: (not one.headers, one.partition)):
+            if plain:
+                messages = [{"key": one.key, "value": one.value} for one in run]
+                _produce_batch(target, topic, messages, _where(callback, partition))
             else:
-                plain.setdefault(one.partition, []).append({"key": one.key, "value": one.value})
-        for partition, messages in plain.items():
-            _produce_batch(target, topic, messages, _where(callback, partition))
+                for one in run:
+                    _produce_one(target, topic, one, callback)
 
 
 def _produce_batch(target: Producer, topic: str, messages: list[dict[str, Any]], where: dict[str, Any]) -> None:

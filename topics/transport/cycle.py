@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
 
@@ -16,11 +16,14 @@ from confluent_kafka import TopicPartition
 
 from topics.consuming import Record
 from topics.errors import NotCompleted
+from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
-from topics.table import TOPICS
+from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
+from topics.transport.global_records import Apply, GlobalStates
+from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.intake import DivertedRecord, Part, Slice
 from topics.transport.member import Assigned, Member, Rebalance
 from topics.transport.message import Completion
@@ -46,22 +49,37 @@ class Hooks(NamedTuple):
 class Cycle:
     """Turns until told to stop. `run` raises StreamStopped when the stream cannot go on rightly."""
 
-    def __init__(self, settings: Settings, member: Member, assignment: Assignment, hooks: Hooks) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        member: Member,
+        assignment: Assignment,
+        hooks: Hooks,
+        global_states: Mapping[str, Sequence[Apply]],
+    ) -> None:
         self._settings = settings
         self._member = member
         self._assignment = assignment
         self._hooks = hooks
         self._reading = Reading(settings)
+        self._global_topics = set(global_states)
+        self._global_states = GlobalStates(settings, global_states, self._reading)
         self._restoring = Restoring(settings)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
+        self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
         self._stopping = asyncio.Event()
 
     async def run(self, topics: list[str]) -> None:
-        """Join the group and turn until `stop`, then commit and leave; leave without committing when a turn fails."""
+        """Join the group and turn until `stop`, then commit and leave; leave without committing when a turn fails.
+
+        Raises ConfigurationError where the topics of one group differ in their number of partitions.
+        """
         try:
+            await self._in_thread(self._ask_partition_counts)
             await self._in_thread(self._reading.start)
+            await self._in_thread(self._global_states.start)
             await self._in_thread(lambda: self._member.join(topics))
             while not self._stopping.is_set():
                 await self.turn()
@@ -85,14 +103,32 @@ class Cycle:
         if self._stopping.is_set():
             return
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
-        for partition, topic, part in await self._slices(polled):
+        slices = await self._slices(polled)
+        for partition, topic, part in slices:
             await self._take(partition, topic, part, deadline)
+        # Behind all that this turn sent: who hears how far a source has come has had what came of it.
+        for partition in {partition for partition, _, _ in slices}:
+            self._tell_time(partition)
         self._reached(polled)
         if self._commit_at() <= time.monotonic():
             await self._in_thread(self._member.commit)
 
+    def _ask_partition_counts(self) -> None:
+        groups = self._assignment.groups.values()
+        read = {topic for group in groups for topic in group.topics}
+        heard = {topic for group in groups for topic in group.sources}
+        listening = listeners(GROUPS.values(), read)
+        carriers = {group.heartbeats for group in listening}
+        changelogs = {changelog_name(state) for group in groups for state in group.states}
+        needed = read | heard | carriers | changelogs | self._global_topics | {SCHEMAS_TOPIC}
+        counts = partition_counts(self._settings, needed)
+        refuse_unequal(groups, counts)
+        self._assignment.partition_counts = counts
+        self._heartbeats = Heartbeats(int(self._settings.activity_interval_s * 1000), listening, counts)
+
     def _poll(self) -> Polled:
         self._reading.update()
+        self._global_states.update()
         return self._member.poll(max(0.0, min(self._settings.poll_s, self._commit_at() - time.monotonic())))
 
     def _commit_at(self) -> float:
@@ -133,7 +169,7 @@ class Cycle:
                 by_topic[topic].append((partition, records))
         slices = []
         for topic, polled_of in by_topic.items():
-            parts = [Part(records, partition.watermark) for partition, records in polled_of]
+            parts = [Part(records, partition.watermark, partition.sources) for partition, records in polled_of]
             for (partition, records), part in zip(
                 polled_of, await self._reading.read(topic, parts, self._in_thread), strict=True
             ):
@@ -157,7 +193,8 @@ class Cycle:
         self._last_tick = now
         marks = {partition: partition.watermark for partition in self._assignment.in_use() if partition not in busy}
         if self._settings.clock is Clock.WALL:
-            silent = [partition for partition in marks if now - partition.last_record >= self._settings.idle_s]
+            quiet = [partition for partition in marks if now - partition.last_record >= self._settings.idle_s]
+            silent = [partition for partition in quiet if partition.has_clock]
             for partition, asked_at in await self._in_thread(lambda: self._member.at_end(silent)):
                 marks[partition] = max(marks[partition], asked_at)
         return [
@@ -193,8 +230,16 @@ class Cycle:
                 "it block?"
             ) from late
         partition.watermark = watermark
+        if partition.sources is not None:
+            for heartbeat in part.heartbeats:
+                partition.sources.hear(heartbeat)
         if span.outbox or partition.changed:
             span.progress()
+
+    def _tell_time(self, partition: Partition) -> None:
+        for topic, heartbeat in self._heartbeats.due(partition):
+            self._member.span.outbox.add(topic, heartbeat)
+            self._member.span.progress()
 
     async def _hand_over(self, topic: str, batch: RecordBatch) -> None:
         await self._hooks.deliver(topic, batch)
@@ -205,6 +250,7 @@ class Cycle:
         try:
             await self._in_thread(self._member.leave)
         finally:
+            await self._in_thread(self._global_states.close)
             await self._in_thread(self._reading.close)
             self._thread.shutdown(wait=False)
 

@@ -14,24 +14,29 @@ from faust.transport.producer import Producer as FaustProducer
 from faust.types import TP
 from mode import Service
 
+from schemas.errors import LamstreamError
 from topics.clients import group_consumer
-from topics.errors import ConfigurationError, StreamStopped
+from topics.errors import ConfigurationError
 from topics.settings import Settings
 from topics.table import Group
 from topics.transport.assignment import Assignment, StateFactory
 from topics.transport.batch import RecordBatch
 from topics.transport.committer import Committer, PlainCommitter, TransactionalCommitter
 from topics.transport.cycle import Cycle, Hooks
+from topics.transport.global_records import Apply
 from topics.transport.member import Member
 from topics.transport.message import BatchMessage
 
 
 class StreamDeclaration(Protocol):
-    """What an app says of its stream: settings, the groups its agents read, and how to make an empty state."""
+    """What an app says of its stream: settings, the groups its agents read, how to make an empty state, and who takes
+    the records of which global topic.
+    """
 
     settings: Settings
     groups_in_use: dict[str, Group]
     state_factories: dict[str, StateFactory]
+    global_states: dict[str, list[Apply]]
 
 
 class Fetcher(FaustFetcher):
@@ -79,14 +84,14 @@ class Consumer(FaustConsumer):
         if self._cycle is not None:
             raise ConfigurationError("agents were added after the stream began; declare every agent before it starts")
         self._refuse_undeclared_states()
-        settings = self._stream.settings
-        group = self.app.conf.id
+        settings, subscription = self._stream.settings, sorted(topics)
         committer: Committer = (
-            TransactionalCommitter(settings, group) if settings.exactly_once else PlainCommitter(settings)
+            TransactionalCommitter(settings, settings.group) if settings.exactly_once else PlainCommitter(settings)
         )
-        member = Member(settings, group_consumer(settings, group), committer, self.partitions)
-        self._cycle = Cycle(settings, member, self.partitions, Hooks(self._deliver, self._assigned, self._revoked))
-        self.add_future(self._run(self._cycle, sorted(topics)))
+        member = Member(settings, group_consumer(settings, settings.group, subscription), committer, self.partitions)
+        hooks = Hooks(self._deliver, self._assigned, self._revoked)
+        self._cycle = Cycle(settings, member, self.partitions, hooks, self._stream.global_states)
+        self.add_future(self._run(self._cycle, subscription))
 
     def _refuse_undeclared_states(self) -> None:
         for group in self._stream.groups_in_use.values():
@@ -100,7 +105,7 @@ class Consumer(FaustConsumer):
     async def _run(self, cycle: Cycle, topics: list[str]) -> None:
         try:
             await cycle.run(topics)
-        except StreamStopped as stopped:
+        except LamstreamError as stopped:
             self.log.error("the stream stopped: %s", stopped)
             await self.crash(stopped)
         finally:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -11,12 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from schemas.clocks import RecordTimes, record_times
+from schemas.clocks import RecordTimes, has_times, record_times
 from schemas.codec import Bad, Decoder, Reason, SchemaStore
 from schemas.record_type import RecordType
 from schemas.validation import violations
-from topics.consuming import Record, header
-from topics.watermark import WATERMARK_DIGITS, WATERMARK_HEADER, raise_at, running_watermarks
+from topics.consuming import Record
+from topics.source_clock import Heartbeat, SourceClock, heartbeat_of, stated_watermark
+from topics.watermark import raise_at, running_watermarks
 
 Int64s = npt.NDArray[np.int64]
 
@@ -31,10 +33,19 @@ class DivertedRecord(NamedTuple):
     message: str
 
 
+class NoValue(enum.Enum):
+    """What a record without value may be on a topic; what it is not is bad."""
+
+    BAD = "bad"
+    WATERMARK = "watermark"
+    HEARTBEAT = "heartbeat"
+
+
 class Slice(NamedTuple):
     """The valid records of one partition from one poll, their times, and what was diverted on the way.
 
-    `columns` n rows; `event_time`, `arrival`, `watermarks` int64[n]; `watermark` the partition's after the slice.
+    `columns` n rows; `event_time`, `arrival`, `watermarks` int64[n]; `watermark` the partition's after the slice, with
+    the `heartbeats` of its sources that stood in it.
     """
 
     columns: pa.RecordBatch
@@ -43,32 +54,40 @@ class Slice(NamedTuple):
     watermarks: Int64s
     watermark: int
     diverted: list[DivertedRecord]
+    heartbeats: Sequence[Heartbeat] = ()
 
 
 class Part(NamedTuple):
-    """The records that one poll brought of one partition, in offset order, and its watermark before them."""
+    """The records that one poll brought of one partition, in offset order, and its watermark before them.
+
+    `sources` is the clock of a partition whose time others tell: its own records do not move it.
+    """
 
     records: list[Record]
     watermark: int
+    sources: SourceClock | None = None
 
 
 class _Mark(NamedTuple):
     position: int
     watermark: int
+    source: str | None = None
 
 
 @dataclass(frozen=True)
 class Intake:
     """Reads the records of one topic.
 
-    `key_field` must equal the record key; `replay` accepts watermark records. In a `compact` topic a record without
-    value deletes its key for readers to come: no agent sees it, and it is no bad record.
+    `key_field` must equal the record key; in a `replay` no time is the broker's; `no_value` says what a record without
+    value may be. In a `compact` topic one that is nothing else deletes its key for readers to come: no agent sees it,
+    and it is no bad record.
     """
 
     record_type: RecordType
     decoder: Decoder
     key_field: str
     replay: bool
+    no_value: NoValue
     compact: bool = False
 
     @classmethod
@@ -80,11 +99,12 @@ class Intake:
         *,
         replay: bool,
         divert_unknown: bool,
+        no_value: NoValue,
         compact: bool = False,
     ) -> Intake:
         """An intake with its own decoder; `divert_unknown` dead-letters records whose schema is not known."""
         decoder = Decoder(record_type, store, unknown="dlq" if divert_unknown else "raise")
-        return cls(record_type, decoder, key_field, replay, compact)
+        return cls(record_type, decoder, key_field, replay, no_value, compact)
 
     def empty(self, watermark: int) -> Slice:
         """A slice without records."""
@@ -98,7 +118,7 @@ class Intake:
         Raises UnknownSchema where the decoder meets a fingerprint it does not know.
         """
         records = [record for part in parts for record in part.records]
-        marks, read = self._watermark_records(records)
+        marks, read = self._without_value(records)
         if self.compact:
             read = [position for position in read if records[position].value() is not None]
         decoded = self.decoder.decode([records[position].value() for position in read])
@@ -140,18 +160,24 @@ class Intake:
             )
         return None
 
-    def _watermark_records(self, records: list[Record]) -> tuple[list[_Mark], Sequence[int]]:
-        """The explicit watermarks of a replay, and the positions of all other records."""
-        if not self.replay:
+    def _without_value(self, records: list[Record]) -> tuple[list[_Mark], Sequence[int]]:
+        """The watermarks that records without value state, and the positions of all other records."""
+        if self.no_value is NoValue.BAD:
             return [], range(len(records))
         marks = [
-            _Mark(position, int(stated))
+            mark
             for position, record in enumerate(records)
-            if record.value() is None
-            if (stated := header(record, WATERMARK_HEADER) or b"").isdigit() and len(stated) <= WATERMARK_DIGITS
+            if record.value() is None and (mark := self._mark(position, record)) is not None
         ]
         taken = {mark.position for mark in marks}
         return marks, [position for position in range(len(records)) if position not in taken]
+
+    def _mark(self, position: int, record: Record) -> _Mark | None:
+        if self.no_value is NoValue.HEARTBEAT:
+            heartbeat = heartbeat_of(record)
+            return None if heartbeat is None else _Mark(position, heartbeat.watermark, heartbeat.source)
+        watermark = stated_watermark(record)
+        return None if watermark is None else _Mark(position, watermark)
 
 
 def _cut(
@@ -168,13 +194,21 @@ def _cut(
         end = begin + len(part.records)
         low, high = np.searchsorted(kept, [begin, end]).tolist()
         event, arrival = times.event[low:high], times.arrival[low:high]
-        watermarks = running_watermarks(event, arrival, part.watermark)
-        stated = [mark for mark in marks if begin <= mark.position < end]
-        for mark in stated:
+        if part.sources is None and has_times(columns.schema):
+            watermarks = running_watermarks(event, arrival, part.watermark)
+        else:
+            watermarks = np.full(high - low, part.watermark, np.int64)
+        own_marks = [mark for mark in marks if begin <= mark.position < end]
+        heartbeats = [Heartbeat(mark.source, mark.watermark) for mark in own_marks if mark.source is not None]
+        if part.sources is not None:
+            reached = part.sources.after(heartbeats)
+            heard = [mark for mark in own_marks if mark.source is not None]
+            own_marks = [mark._replace(watermark=mark_at) for mark, mark_at in zip(heard, reached, strict=True)]
+        for mark in own_marks:
             raise_at(watermarks, int(np.searchsorted(kept[low:high], mark.position)), mark.watermark)
-        after = max([part.watermark, *watermarks[-1:].tolist(), *(mark.watermark for mark in stated)])
+        after = max([part.watermark, *watermarks[-1:].tolist(), *(mark.watermark for mark in own_marks)])
         own = [one._replace(position=one.position - begin) for one in diverted if begin <= one.position < end]
-        slices.append(Slice(columns.slice(low, high - low), event, arrival, watermarks, after, own))
+        slices.append(Slice(columns.slice(low, high - low), event, arrival, watermarks, after, own, heartbeats))
         begin = end
     return slices
 
@@ -184,4 +218,4 @@ def _reserved(keys: pa.Array) -> bool:
 
 
 def _divert(records: list[Record], position: int, bad: Bad, stage: str) -> DivertedRecord:
-    return DivertedRecord(records[position], position, bad.reason, stage, bad.message)
+    return DivertedRecord(records[position], position, bad.reason.value, stage, bad.message)

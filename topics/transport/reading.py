@@ -9,17 +9,18 @@ from collections.abc import Awaitable, Callable, Sequence
 from schemas.errors import SchemaError, UnknownSchema
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
+from topics.consuming import Record
 from topics.errors import SchemaMissing
 from topics.settings import Clock, Settings, UnknownSchemaPolicy
 from topics.state.global_state import GlobalState
-from topics.table import SCHEMAS_TOPIC, TOPICS
-from topics.transport.intake import Intake, Part, Slice
+from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, TopicSpec
+from topics.transport.intake import Intake, NoValue, Part, Slice
 
 log = logging.getLogger(__name__)
 
 WAIT_STEP_S = 0.25
 
-InThread = Callable[[Callable[[], int]], Awaitable[int]]
+InThread = Callable[[Callable[[], list[Slice]]], Awaitable[list[Slice]]]
 
 
 class Reading:
@@ -53,6 +54,13 @@ class Reading:
 
         Raises SchemaMissing where it does not turn up in time and the settings do not say to dead-letter.
         """
+        try:
+            return self._intake(topic, divert_unknown=False).take(parts)
+        except UnknownSchema:
+            return await in_thread(lambda: self.read_waiting(topic, parts))
+
+    def read_waiting(self, topic: str, parts: Sequence[Part]) -> list[Slice]:
+        """The same, on the Kafka thread, where waiting holds nobody up but the cycle. Raises SchemaMissing."""
         deadline = time.monotonic() + self._settings.unknown_schema_wait_s
         give_up = self._settings.unknown_schema is UnknownSchemaPolicy.DLQ
         divert_unknown = False
@@ -63,7 +71,7 @@ class Reading:
                 if give_up and unknown.fingerprint in self._given_up:
                     divert_unknown = True
                 elif time.monotonic() < deadline:
-                    await in_thread(lambda: self.update(WAIT_STEP_S))
+                    self.update(WAIT_STEP_S)
                 elif give_up:
                     self._given_up.add(unknown.fingerprint)
                 else:
@@ -83,20 +91,28 @@ class Reading:
     def _new_intake(self, topic: str, divert_unknown: bool) -> Intake:
         spec = TOPICS[topic.removeprefix(self._settings.prefix)]
         if spec.record is None or spec.key is None:
-            raise LookupError(f"topic {spec.name} is read by an agent, but the table names no record type for it")
+            raise LookupError(f"topic {spec.name} is read, but the table names no record type for it")
         return Intake.of(
             record_type(spec.record),
             self._store,
             spec.key,
             replay=self._settings.clock is Clock.EVENT,
             divert_unknown=divert_unknown,
+            no_value=self._no_value(spec),
             compact=spec.compact,
         )
 
-    def _learn(self, fingerprint: str, schema: bytes | None) -> None:
-        if schema is None:
-            return
-        try:
-            self._store.add(schema.decode())
-        except (SchemaError, UnicodeDecodeError) as unusable:
-            log.warning("%s: the schema under key %r cannot be used: %s", SCHEMAS_TOPIC, fingerprint, unusable)
+    def _no_value(self, spec: TopicSpec) -> NoValue:
+        if any(group.heartbeats == spec.name for group in GROUPS.values()):
+            return NoValue.HEARTBEAT
+        return NoValue.WATERMARK if spec.input and self._settings.clock is Clock.EVENT else NoValue.BAD
+
+    def _learn(self, records: list[Record]) -> None:
+        for record in records:
+            schema = record.value()
+            if schema is None:
+                continue
+            try:
+                self._store.add(schema.decode())
+            except (SchemaError, UnicodeDecodeError) as unusable:
+                log.warning("%s: the schema under key %r cannot be used: %s", SCHEMAS_TOPIC, record.key(), unusable)

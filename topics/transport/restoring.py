@@ -41,23 +41,26 @@ class Restoring:
             result = self._under_way.pop(partition)
             if partition.status is Status.RESTORING:
                 restored = result.result()
-                self._refuse_state_without_offsets(partition)
+                self.refuse_state_without_offsets(partition)
                 partition.watermark = partition.logged_watermark = restored.watermark
+                if partition.sources is not None:
+                    partition.sources.load(restored.sources)
                 partition.last_record = time.monotonic()
                 partition.status = Status.READY
                 ready.append(partition)
         return ready
 
-    def _refuse_state_without_offsets(self, partition: Partition) -> None:
+    def refuse_state_without_offsets(self, partition: Partition) -> None:
+        """Raises RestoreFailed for a partition that has state and no committed offset on any of its topics."""
         if not self._settings.exactly_once or not any(len(state) for state in partition.states.values()):
             return
-        unknown = [topic for topic in partition.topics if topic not in partition.positions]
-        if unknown:
+        # A topic whose records never took effect has no position yet; with none on any topic, offsets are gone.
+        if not partition.positions:
             raise RestoreFailed(
                 f"partition {partition.number}: its changelog holds state, but the group has no committed offset on "
-                f"{', '.join(unknown)}: offsets expired or were deleted, or the changelog is another stream's. Reading "
-                "from the beginning would count again what the state holds: set the group's offsets with Kafka's own "
-                "tools, or delete the changelog, run `lam topics apply`, and begin with empty state"
+                f"{' or '.join(partition.topics)}: offsets expired or were deleted, or the changelog is another "
+                "stream's. Reading from the beginning would count again what the state holds: set the group's offsets "
+                "with Kafka's own tools, or delete the changelog, run `lam topics apply`, and begin with empty state"
             )
 
     def stop(self) -> None:

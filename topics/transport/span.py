@@ -38,6 +38,13 @@ class Span:
 def _changelogs(partition: Partition) -> Iterable[tuple[str, list[Outgoing]]]:
     for position, (name, state) in enumerate(partition.states.items()):
         entries = changelog_records(*state.changes(), partition.number)
-        if position == 0 and partition.watermark != partition.logged_watermark:
-            entries.append(Outgoing(WATERMARK_KEY, b"%d" % partition.watermark, None, partition.number))
+        if position == 0:
+            entries += _time(partition)
         yield name, entries
+
+
+def _time(partition: Partition) -> Iterable[Outgoing]:
+    if partition.sources is not None:
+        yield from changelog_records(*partition.sources.changes(), partition.number)
+    if partition.watermark != partition.logged_watermark:
+        yield Outgoing(WATERMARK_KEY, b"%d" % partition.watermark, None, partition.number)

@@ -7,7 +7,7 @@ from confluent_kafka import TopicPartition
 from tests.topics.engine import COUNTS
 from topics.settings import load_settings
 from topics.state.column import ColumnState
-from topics.table import GROUPS
+from topics.table import GROUPS, Group
 from topics.transport.assignment import Assignment, Partition, Status
 
 
@@ -70,3 +70,21 @@ def test_lost_partitions_are_forgotten() -> None:
     assignment = assigned(5)
     assignment.drop()
     assert numbers(assignment.assign(at(5))) == [0]
+
+
+def test_groups_keep_their_states_apart() -> None:
+    """The same number is another partition in another group; a group may have no state."""
+    groups = {**GROUPS, "watch": Group("watch", ("intervention",), ())}
+    assignment = Assignment(load_settings(), groups, {"session": lambda: ColumnState(COUNTS)})
+    assignment.assign([TopicPartition(topic, 0, 5) for topic in ("session-event", "intervention")])
+    live, watch = assignment.of("session-event", 0), assignment.of("intervention", 0)
+    assert live is not None
+    assert watch is not None
+    assert (set(live.states), set(watch.states)) == ({"session"}, set())
+    for partition in (live, watch):
+        partition.status = Status.READY
+    assignment.suspend()
+    assert assignment.assign([TopicPartition("session-event", 0, 5), TopicPartition("intervention", 0, 6)]) == [
+        assignment.of("intervention", 0)
+    ]
+    assert assignment.of("session-event", 0) is live

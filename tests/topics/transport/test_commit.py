@@ -20,8 +20,6 @@ from topics.transport.committer import TransactionalCommitter, produce
 from topics.transport.member import Member
 from topics.transport.outbox import Outgoing
 
-GROUP = "lamstream-live"
-
 
 class Recorded:
     """A committer that keeps what it was given."""
@@ -50,7 +48,7 @@ def member_at(offset: int, committer: Recorded) -> tuple[Member, Assignment]:
     assignment.assign([TopicPartition("session-event", 3, offset)])
     for partition in assignment.partitions.values():
         partition.status = Status.READY
-    return Member(settings, group_consumer(settings, GROUP), committer, assignment), assignment
+    return Member(settings, group_consumer(settings, settings.group), committer, assignment), assignment
 
 
 def touch(assignment: Assignment) -> None:
@@ -99,7 +97,7 @@ def settings(kafka: str) -> Settings:
 
 def joined(settings: Settings, others: list[Consumer]) -> Consumer:
     """A consumer that became a member, while the others go on polling."""
-    consumer = group_consumer(settings, settings.prefix + GROUP)
+    consumer = group_consumer(settings, settings.group)
     assigned: list[bool] = []
     consumer.subscribe([settings.prefix + "session-event"], on_assign=lambda *_: assigned.append(True))
     for _ in range(int(LIMIT_S / 0.1)):
@@ -113,7 +111,7 @@ def joined(settings: Settings, others: list[Consumer]) -> Consumer:
 def test_a_stale_member_commits_nothing(settings: Settings) -> None:
     """Group metadata of an older generation is refused, though its offsets would change nothing."""
     first = joined(settings, [])
-    committer = TransactionalCommitter(settings, settings.prefix + GROUP)
+    committer = TransactionalCommitter(settings, settings.group)
     committer.start()
     committer.assigned(first)
     position = [TopicPartition(settings.prefix + "session-event", 0, 0)]
@@ -128,9 +126,9 @@ def test_a_stale_member_commits_nothing(settings: Settings) -> None:
 
 def test_a_fenced_worker_is_told_so(settings: Settings) -> None:
     """The older of two workers with one identity cannot commit."""
-    older = TransactionalCommitter(settings, settings.prefix + GROUP)
+    older = TransactionalCommitter(settings, settings.group)
     older.start()
-    newer = TransactionalCommitter(settings, settings.prefix + GROUP)
+    newer = TransactionalCommitter(settings, settings.group)
     newer.start()
     record = {settings.prefix + "intervention": [Outgoing("k", b"v")]}
     with pytest.raises(CommitFailed, match="LAM_WORKER_ID"):

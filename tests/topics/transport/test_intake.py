@@ -14,7 +14,8 @@ from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from tests.topics.events import ENCODER, NOON, event
 from topics.consuming import Record, RecordHeaders
-from topics.transport.intake import Intake, Part
+from topics.source_clock import Heartbeat, SourceClock
+from topics.transport.intake import Intake, NoValue, Part
 from topics.watermark import BEFORE_ALL, WATERMARK_HEADER
 
 
@@ -50,8 +51,15 @@ class Raw:
 
 
 def intake(*, replay: bool = False, compact: bool = False) -> Intake:
+    no_value = NoValue.WATERMARK if replay else NoValue.BAD
     return Intake.of(
-        record_type("session-event"), SchemaStore(), "session_id", replay=replay, divert_unknown=True, compact=compact
+        record_type("session-event"),
+        SchemaStore(),
+        "session_id",
+        replay=replay,
+        divert_unknown=True,
+        no_value=no_value,
+        compact=compact,
     )
 
 
@@ -117,6 +125,44 @@ def test_without_records_a_slice_is_empty_and_keeps_the_watermark() -> None:
     assert len(part.event_time) == 0
     assert part.columns.schema.names == record_type("session-event").arrow_schema.names
     assert part.watermark == NOON
+
+
+def beat(partition: int, at: int) -> Raw:
+    headers = [("lamstream.source", b"mutation/%d" % partition), (WATERMARK_HEADER, b"%d" % at)]
+    return Raw(None, None, headers)
+
+
+def test_heartbeats_move_the_time_of_a_group_with_sources_and_records_do_not() -> None:
+    """They take effect from their place on, are never bad, and are handed on to be kept."""
+    carrier = Intake.of(
+        record_type("session-event"),
+        SchemaStore(),
+        "session_id",
+        replay=False,
+        divert_unknown=True,
+        no_value=NoValue.HEARTBEAT,
+    )
+    clock = SourceClock({"mutation": 2})
+    records: list[Record] = [beat(0, NOON + 500), good(0), beat(1, NOON + 300), good(1), Raw(b"s-0", None)]
+    (part,) = carrier.take([Part(records, BEFORE_ALL, clock)])
+    assert part.watermarks.tolist() == [BEFORE_ALL, NOON + 300]
+    assert part.event_time.tolist() == [NOON, NOON + 1]
+    assert part.watermark == NOON + 300
+    assert part.heartbeats == [Heartbeat("mutation/0", NOON + 500), Heartbeat("mutation/1", NOON + 300)]
+    assert [(one.position, one.reason) for one in part.diverted] == [(4, "null_value")]
+    assert clock.watermark == BEFORE_ALL
+
+
+def test_a_replays_watermark_record_does_not_move_a_group_with_sources() -> None:
+    """It is taken for what it is, and tells nothing."""
+    (part,) = intake(replay=True).take([Part([mark(NOON), good(0)], BEFORE_ALL, SourceClock({"mutation": 1}))])
+    assert (part.watermark, part.diverted) == (BEFORE_ALL, [])
+
+
+def test_a_heartbeat_on_another_topic_is_a_null_value() -> None:
+    """Only the topic that the group names carries them."""
+    (part,) = intake().take([Part([beat(0, NOON)], BEFORE_ALL)])
+    assert [one.reason for one in part.diverted] == ["null_value"]
 
 
 kinds = st.sampled_from(["good", "bad", "mark"])
