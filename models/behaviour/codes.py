@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES
+from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES, TRIGGERS
 
 PAGE_VIEW = EVENT_TYPES.index("page_view")
 PAGE_PING = EVENT_TYPES.index("page_ping")
@@ -31,6 +31,9 @@ CHECKOUT = PAGE_TYPES.index("checkout")
 
 MOBILE = DEVICES.index("mobile")
 PAID = SOURCES.index("paid")
+
+BY_EVENT = TRIGGERS.index("event")
+BY_TIMER = TRIGGERS.index("timer")
 
 PASSIVE_TYPES = (
     "page_ping",

@@ -49,7 +49,7 @@ class Effects(NamedTuple):
         """The same buffers with texts as bytes, as the kernels take them."""
         return self._replace(
             closed=self.closed.view(KERNEL_DTYPE),
-            outcomes=self.outcomes.view(_OUTCOME_AS_BYTES),
+            outcomes=as_kernel_outcomes(self.outcomes),
             sites=text_bytes(self.sites),
         )
 
@@ -90,6 +90,11 @@ def room_for(steps: int, sites: npt.NDArray[np.bytes_], site_hashes: npt.NDArray
         np.zeros((room, len(COUNTS)), np.int64),
         used,
     )
+
+
+def as_kernel_outcomes(outcomes: npt.NDArray[np.void]) -> npt.NDArray[np.void]:
+    """OUTCOME_DTYPE[n] with texts as bytes, as the kernels take it."""
+    return outcomes.view(_OUTCOME_AS_BYTES)
 
 
 @njit

@@ -63,6 +63,17 @@ def site_deltas(folded: Sequence[Folded], topic: str, partition: int, watermark:
             }
 
 
+def no_site_delta(site_id: str, topic: str, partition: int, watermark: int) -> dict[str, Any]:
+    """A record of site-delta.avsc that adds nothing."""
+    return {
+        "site_id": site_id,
+        "source_topic": topic,
+        "source_partition": partition,
+        "watermark": max(watermark, -1),
+        **dict.fromkeys((*VISIT_SUMS, *COUNTS), 0),
+    }
+
+
 class _SiteSums:
     """Of one site, int64: `counts` as in COUNTS, `visits` as in VISIT_SUMS, and the histograms of visits closed."""
 

@@ -1,4 +1,4 @@
-"""What closed visits add to the containers they saw: rewards and behaviour, summed by container and hour (DOMAIN 5, 6)."""
+"""What closed visits add to the containers they saw: rewards and behaviour by container and hour (DOMAIN 5, 6)."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def activity(
     for g, key in enumerate(distinct):
         mine = np.flatnonzero(group == g)
         held = mine[seen.held_out[mine]]
-        behaviour = features[seen.visit[mine]].astype(np.float64)
+        visits = seen.visit[mine]
+        behaviour = features[visits].astype(np.float64)
         mean = behaviour.mean(axis=0)
         yield {
             "container_id": key.container.decode(),
@@ -123,7 +124,5 @@ def activity(
             "mean": mean.tolist(),
             "m2": ((behaviour - mean) ** 2).sum(axis=0).tolist(),
             "scorer": scorer,
-            "embedding_sum": []
-            if embedding is None
-            else embedding[seen.visit[mine]].sum(axis=0, dtype=np.float64).tolist(),
+            "embedding_sum": [] if embedding is None else embedding[visits].sum(axis=0, dtype=np.float64).tolist(),
         }

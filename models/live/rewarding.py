@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import ACTIONS, arm_id
+from models.actions import ACTIONS
+from models.ava.actions import arm_id
 from models.ava.history import NO_FRICTION, friction_id
 from models.ava.sites import SiteContext
 from models.behaviour.config import SECOND_MS
@@ -18,6 +19,7 @@ from schemas.vocabulary import symbols
 
 RESULTS = symbols("decision", "result")
 HOLDOUT = RESULTS.index("holdout")
+RESULT_CODE = {result: code for code, result in enumerate(RESULTS)}
 CONTAINER_ARM = "c:"
 
 Floats = npt.NDArray[np.float64]
@@ -75,7 +77,7 @@ def decision_reward_records(
 def container_reward_records(
     seen: Exposed, visit_ms: npt.NDArray[np.int64], sessions: Sequence[str], sites: Sequence[SiteContext]
 ) -> Iterator[dict[str, Any]]:
-    """A record of reward-update.avsc for each exposure; the others name start, session and site of each closed visit."""
+    """A record of reward-update.avsc for each exposure; the lists are of the closed visits."""
     containers = np.char.decode(seen.container, "utf-8").tolist() if seen.container.size else []
     for x, (visit, container) in enumerate(zip(seen.visit.tolist(), containers, strict=True)):
         yield {
@@ -106,13 +108,13 @@ def arm_deltas(updates: Sequence[dict[str, Any]], topic: str, partition: int) ->
     for update in updates:
         if update["result"] == RESULTS[HOLDOUT]:
             continue
-        arm = update["arm_id"], update["site_id"]
-        n, total, squares = sums.get(arm, (0, 0.0, 0.0))
+        key = update["arm_id"], update["site_id"]
+        n, total, squares = sums.get(key, (0, 0.0, 0.0))
         reward = update["reward"]
-        sums[arm] = n + 1, total + reward, squares + reward * reward
-    for (arm_id, site_id), (n, total, squares) in sums.items():
+        sums[key] = n + 1, total + reward, squares + reward * reward
+    for (arm, site_id), (n, total, squares) in sums.items():
         yield {
-            "arm_id": arm_id,
+            "arm_id": arm,
             "site_id": site_id,
             "source_topic": topic,
             "source_partition": partition,

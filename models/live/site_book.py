@@ -52,6 +52,10 @@ class SiteBook:
         known = np.array([self._place(site) for site in sites[first].tolist()], np.int32)
         return known[which]
 
+    def context(self, site: bytes) -> SiteContext:
+        """What is known of one site; its id is UTF-8."""
+        return self.contexts[self._place(site)]
+
     def _place(self, site: bytes) -> int:
         place = self._places.get(site)
         if place is None:

@@ -6,28 +6,40 @@ its deadline, in the order of these moments: a timer's decision comes before the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.deciding import Decider, Evaluations
+from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
+from models.ava.judging import SIGNALS
+from models.ava.records import decision_record, intervention_record
+from models.ava.sites import BUCKETS, SiteContext
+from models.bandit.posterior import Posterior
 from models.behaviour.config import FoldConfig
 from models.behaviour.fold import Batch, Folded, free_rows, pass_time
 from models.behaviour.moment_matrix import moment_matrix
-from models.behaviour.records import SiteSums
+from models.live.exposed import activity, exposed
+from models.live.remembering import end_windows, history, open_windows, remember_conclusions
 from models.live.rewarding import (
-    RESULTS,
+    arm_deltas,
+    container_reward_records,
+    decision_reward_records,
+    decision_rewards,
 )
 from models.live.site_book import SiteBook
+from models.live.site_sums import SiteSums
 from models.serving.scorer import Scorer
 
 Index = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.void]
-NO_TIMER = -1
-FIRE = RESULTS.index("fire")
+Count = tuple[str, tuple[tuple[str, str], ...]]
+
+COUNT_OF_RESULT = {"fire": "fired", "no_op": "no_ops", "holdout": "holdouts"}
+"""The field of site-delta that counts each result."""
 
 
 class Source(NamedTuple):
@@ -40,89 +52,171 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Minds:
-    """What a turn consults: the fold's constants, the sites, the decider, and a scorer where there is one."""
+    """What a turn consults: the fold's constants, sites, the decider, what is known of arms, a scorer if there is one."""
 
     config: FoldConfig
     sites: SiteBook
     decider: Decider
-    scorer: Scorer | None
+    posteriors: Mapping[str, Posterior]
+    scorer: Scorer | None = None
 
 
 @dataclass
 class Turn:
     """One turn over the `rows` of a partition; `keys_of` names the sessions of rows that are in use.
 
-    What is to be sent gathers in `records`, by topic, what is to be counted in `counts`.
+    What is to be sent gathers in `records`, by topic; what is to be counted in `counts`, by name and labels; rows that
+    hold no visit any more in `freed`.
     """
 
     minds: Minds
     rows: Rows
     keys_of: Callable[[Index], list[str]]
     source: Source
-    records: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
-    freed: list[Index] = field(default_factory=list)
-    sums: SiteSums = field(default_factory=SiteSums)
+    records: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    counts: Counter[Count] = field(default_factory=Counter)
+    _sums: SiteSums = field(default_factory=SiteSums)
+    _touched: list[Index] = field(default_factory=list)
 
     def take(self, batch: Batch) -> None:
         """Fold a batch, decide where a timer fires on the way, then evaluate every visit it changed."""
         while batch.waiting.size:
-            folded = batch.fold(self.rows, self.minds.config)
-            self._conclude(folded)
-        changed = self._evaluable(batch.changed(self.rows))
+            self._conclude(batch.fold(self.rows, self.minds.config))
+        changed = batch.changed(self.rows)
+        changed = changed[(self.rows["personalization"][changed] == 1) & (self.rows["bot"][changed] == 0)]
         now_ms = self.rows["start_ms"][changed] + self.rows["last"][changed]
-        self._evaluate(changed, now_ms, np.full(changed.size, NO_TIMER), np.zeros(changed.size, np.bool_))
-        self.freed.append(free_rows(self.rows, batch.index))
+        self._evaluate(changed, now_ms, np.full(changed.size, BY_EVENT, np.int8), np.zeros(changed.size, np.bool_))
+        self._touched.append(batch.index)
 
     def pass_time(self, due: Index) -> None:
         """Let time pass for the visits that wait for it, deciding where a timer fires."""
         waiting = due
         while waiting.size:
-            folded = pass_time(self.rows, waiting, self.source.watermark, self.minds.config)
-            self._conclude(folded)
-            waiting = folded.waiting
-        self.freed.append(free_rows(self.rows, due))
+            passed = pass_time(self.rows, waiting, self.source.watermark, self.minds.config)
+            self._conclude(passed)
+            waiting = passed.waiting
+        self._touched.append(due)
 
-    def _evaluable(self, index: Index) -> Index:
-        rows = self.rows
-        kept: Index = index[(rows["personalization"][index] == 1) & (rows["bot"][index] == 0)]
-        return kept
+    def freed(self) -> Index:
+        """`int64[k]`: the rows that hold no visit after the turn, rising."""
+        return free_rows(self.rows, np.concatenate(self._touched)) if self._touched else np.empty(0, np.int64)
+
+    def finish(self) -> None:
+        """Sum what is sent in sums."""
+        source = self.source
+        self.records["reward-delta"] += arm_deltas(self.records["reward-update"], source.topic, source.partition)
+        self.records["site-delta"] += self._sums.records(*source)
 
     def _conclude(self, folded: Folded) -> None:
-        """Rewards and closings that a step of the fold brought, then the evaluation of the timers it fired."""
-        self.sums.add(folded)
+        """What a step of the fold brought: rewards, closings, then the evaluation of timers fired."""
+        self._sums.folded.append(folded)
         self._reward(folded.outcomes)
         self._close(folded)
         fired = folded.fired
-        pending = self.rows["pending"][fired.row] == 1
+        held = self.rows["pending"][fired.row] == 1
         self.rows["pending"][fired.row] = 0
         self._evaluate(
-            fired.row[pending],
-            fired.deadline_ms[pending],
-            fired.timer[pending].astype(np.int64),
-            fired.post_session[pending],
+            fired.row[held], fired.deadline_ms[held], fired.timer[held].astype(np.int8), fired.post_session[held]
         )
 
-    def _evaluate(self, index: Index, now_ms: Index, timer: Index, post_session: npt.NDArray[np.bool_]) -> None:
+    def _evaluate(self, index: Index, now_ms: Index, timer: npt.NDArray[np.int8], post: npt.NDArray[np.bool_]) -> None:
         """Evaluate the visits in `rows[index]`, each at its moment, and do what is concluded."""
         if not index.size:
             return
         rows, minds = self.rows, self.minds
         features = moment_matrix(rows, index, now_ms)
-        scores = None if minds.scorer is None else minds.scorer.score(features)
+        if minds.scorer is None:
+            adjustments = np.zeros((index.size, len(SIGNALS)), np.float32)
+        else:
+            adjustments = minds.scorer.score(features).adjustments
+        site = minds.sites.places(rows["site"][index], rows["site_id"][index])
         evaluations = Evaluations(
             features=features,
             consented=rows["personalization"][index],
             history=history(rows, index, now_ms),
-            adjustments=np.zeros((index.size, 5), np.float32) if scores is None else scores.adjustments,
-            site=minds.sites.places(rows["site"][index], rows["site_id"][index]),
-            bucket=rows["bucket"][index] - 1,
+            adjustments=adjustments,
+            site=site,
+            bucket=rows["bucket"][index] - np.uint16(1),
             session=self.keys_of(index),
-            visit_ms=rows["start_ms"][index],
-            now_ms=now_ms,
+            visit_started_at=rows["start_ms"][index],
+            decided_at=now_ms,
             timer=timer,
-            post_session=post_session,
+            post_session=post,
         )
-        decided = minds.decider.decide(evaluations, minds.sites.contexts)
-        self._remember(index, now_ms, decided.conclusions)
+        decided = minds.decider.decide(evaluations, minds.sites.contexts, minds.posteriors)
+        concluded = np.array([conclusion.evaluation for conclusion in decided.conclusions], np.int64)
+        self._reward(end_windows(rows, index[concluded], now_ms[concluded]))
+        remember_conclusions(rows, index, now_ms, decided.conclusions)
+        open_windows(rows, index, now_ms, decided.conclusions, minds.config)
         self._tell(evaluations, decided)
-        self.sums.decided(evaluations.site, minds.sites.contexts, decided)
+
+    def _tell(self, evaluations: Evaluations, decided: Decided) -> None:
+        """Records and counts of what was decided."""
+        decider, sites = self.minds.decider, self.minds.sites.contexts
+        site = evaluations.site.tolist()
+        for conclusion in decided.conclusions:
+            e = conclusion.evaluation
+            context = sites[site[e]]
+            self.records["decision"].append(decision_record(decider, evaluations, decided, e, context, conclusion))
+            if conclusion.result == "fire":
+                self.records["intervention"].append(intervention_record(evaluations, decided, conclusion, context))
+        for e in decided.sampled:
+            self.records["decision"].append(decision_record(decider, evaluations, decided, e, sites[site[e]]))
+        self._count_decided(evaluations, decided)
+
+    def _reward(self, outcomes: npt.NDArray[np.void]) -> None:
+        """Rewards of decisions whose window ended."""
+        if not outcomes.size:
+            return
+        sites = self._contexts(outcomes["site_id"])
+        worth = decision_rewards(outcomes, *_medians(sites))
+        sessions = self.keys_of(outcomes["row"])
+        self.records["reward-update"] += decision_reward_records(outcomes, worth, sessions, sites)
+        names = np.array([site.site_id for site in sites])
+        self._sums.count("rewards", names)
+        self._sums.count("rewards_defaulted", names[outcomes["events"] == 0])
+        self._sums.count("rewards_cut", names[outcomes["cut"]])
+
+    def _close(self, folded: Folded) -> None:
+        """What closed visits add to the containers they saw."""
+        closed = folded.closed
+        if not closed.size:
+            return
+        sites = self._contexts(closed["site_id"])
+        names = np.array([site.site_id for site in sites])
+        self._sums.count("late_conversions", np.repeat(names, closed["late_conversions"]))
+        self._sums.count("exposures", np.repeat(names, closed["seen_credited"].sum(axis=1)))
+        self._sums.count("exposures_beyond", np.repeat(names, closed["containers_beyond"]))
+        shown = np.flatnonzero(closed["seen_credited"].any(axis=1))
+        if not shown.size:
+            return
+        visits, places = closed[shown], [sites[k] for k in shown]
+        held_out = np.array([site.holdout_share * BUCKETS for site in places]) > visits["bucket"] - 1.0
+        seen = exposed(visits, *_medians(places), held_out)
+        features = moment_matrix(visits, np.arange(visits.size), visits["start_ms"] + visits["last"])
+        scorer = self.minds.scorer
+        embedding = None if scorer is None else scorer.score(features).embedding
+        version = None if scorer is None else scorer.version
+        sessions = self.keys_of(folded.closed_session[shown])
+        source = self.source
+        self.records["reward-update"] += container_reward_records(seen, visits["start_ms"], sessions, places)
+        self.records["container-activity"] += activity(
+            seen, features, embedding, version, source.topic, source.partition
+        )
+
+    def _contexts(self, sites: npt.NDArray[np.bytes_]) -> list[SiteContext]:
+        book = self.minds.sites
+        return [book.context(site) for site in sites.tolist()]
+
+    def _count_decided(self, evaluations: Evaluations, decided: Decided) -> None:
+        contexts = self.minds.sites.contexts
+        names = np.array([context.site_id for context in contexts])[evaluations.site]
+        self._sums.count("evaluations", names)
+        self._sums.count("suppressed", names[decided.verdicts.suppressed != 0])
+        for conclusion in decided.conclusions:
+            self._sums.count(COUNT_OF_RESULT[conclusion.result], [names[conclusion.evaluation]])
+
+
+def _medians(sites: Sequence[SiteContext]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Median dwell, in s, and scroll depth of each visit's site."""
+    return np.array([site.dwell_median_s for site in sites]), np.array([site.scroll_median for site in sites])
