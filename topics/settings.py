@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     worker_id: str | None = Field(None, description="Identity of this worker, stable over restarts; required.")
     guarantee: Guarantee = Field(Guarantee.EXACTLY_ONCE, description="exactly_once needs a real Kafka.")
     clock: Clock = Field(Clock.WALL, description="event for replays: time is what the records say.")
+
+    master_key: SecretStr | None = Field(
+        None, description="Key of every draw and bucket, hex or text of 16 bytes at least; the same on every worker."
+    )
 
     partitions: int = Field(12, ge=1, description="Partitions of topics that lam topics apply creates.")
     replication: int = Field(1, ge=1, description="Replicas of topics that lam topics apply creates.")

@@ -55,8 +55,9 @@ def _of_entry(at: int, entry: Any) -> Iterator[str]:
         yield f"friction {at}: found {entry!r}; expected an object"
         return
     where = str(entry.get("id", f"friction {at}"))
+    unknown = sorted(set(entry) - set(FIELDS))
     ill = [name for name, kind in FIELDS.items() if not _is_a(entry.get(name), kind)]
-    if ill or set(entry) - set(FIELDS):
+    if ill or unknown:
         yield from (f"{where}: found {name} = {entry.get(name)!r}; expected {FIELDS[name]}" for name in ill)
         yield from (
             f"{where}: found field {name}; expected only {', '.join(FIELDS)}" for name in set(entry) - {*FIELDS}

@@ -145,7 +145,7 @@ def _within_bound(adjustment: np.float32, bound: float) -> float:
     """What a scorer may add; what is no number adds nothing."""
     if adjustment != adjustment:
         return 0.0
-    return min(max(np.float64(adjustment), -bound), bound)
+    return float(min(max(np.float64(adjustment), -bound), bound))
 
 
 @njit

@@ -49,14 +49,11 @@ class SiteBook:
     def places(self, hashes: npt.NDArray[np.uint64], sites: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int32]:
         """`int32[n]`: the place in `contexts` of each site; `sites` S40[n] are its id, UTF-8, `hashes` stand for it."""
         _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-        known = np.array([self._place(site) for site in sites[first].tolist()], np.int32)
+        known = np.array([self.place(site) for site in sites[first].tolist()], np.int32)
         return known[which]
 
-    def context(self, site: bytes) -> SiteContext:
-        """What is known of one site; its id is UTF-8."""
-        return self.contexts[self._place(site)]
-
-    def _place(self, site: bytes) -> int:
+    def place(self, site: bytes) -> int:
+        """The place in `contexts` of one site; its id is UTF-8."""
         place = self._places.get(site)
         if place is None:
             place = self._places[site] = len(self.contexts)

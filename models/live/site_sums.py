@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from models.behaviour.fold import Folded
 from models.behaviour.records import no_site_delta, site_deltas
+from models.live.site_book import SiteBook
 
 
-@dataclass
 class SiteSums:
-    """Everything folded in a turn, and named counts by site beside it."""
+    """Everything folded in a turn, and what else is counted by site."""
 
-    folded: list[Folded] = field(default_factory=list)
-    counts: defaultdict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    def __init__(self, sites: SiteBook) -> None:
+        self.folded: list[Folded] = []
+        self._sites = sites
+        self._counts: dict[str, defaultdict[str, int]] = {}
 
-    def count(self, name: str, sites: Iterable[str]) -> None:
-        """Count one more of a field of site-delta for each of the sites named, as often as it is."""
-        for site, number in Counter(sites).items():
-            self.counts[site][name] += number
+    def count(self, name: str, places: npt.NDArray[np.int32], amounts: npt.NDArray[Any] | None = None) -> None:
+        """Add to a field of site-delta, for each of n places in the book of sites, 1 or its amount."""
+        totals = np.bincount(places, amounts)
+        for place in np.flatnonzero(totals).tolist():
+            site = self._sites.contexts[place].site_id
+            self._counts.setdefault(site, defaultdict(int))[name] += int(totals[place])
 
     def records(self, topic: str, partition: int, watermark: int) -> Iterator[dict[str, Any]]:
         """A record of site-delta.avsc for each site that something was counted for."""
-        left = dict(self.counts)
+        left = dict(self._counts)
         for delta in site_deltas(self.folded, topic, partition, watermark):
             yield delta | left.pop(delta["site_id"], {})
         for site, counts in left.items():
-            if counts.total():
-                yield no_site_delta(site, topic, partition, watermark) | counts
+            yield no_site_delta(site, topic, partition, watermark) | counts

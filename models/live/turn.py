@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
+from models.ava.draws import Draws
 from models.ava.judging import SIGNALS
 from models.ava.records import decision_record, intervention_record
 from models.ava.sites import BUCKETS, SiteContext
@@ -52,9 +53,10 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Minds:
-    """What a turn consults: the fold's constants, sites, the decider, what is known of arms, a scorer if there is one."""
+    """What a turn consults: constants of the fold, draws, sites, the decider, arms by id, and a scorer where there is one."""
 
     config: FoldConfig
+    draws: Draws
     sites: SiteBook
     decider: Decider
     posteriors: Mapping[str, Posterior]
@@ -75,8 +77,10 @@ class Turn:
     source: Source
     records: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[Count] = field(default_factory=Counter)
-    _sums: SiteSums = field(default_factory=SiteSums)
     _touched: list[Index] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._sums = SiteSums(self.minds.sites)
 
     def take(self, batch: Batch) -> None:
         """Fold a batch, decide where a timer fires on the way, then evaluate every visit it changed."""
@@ -152,69 +156,68 @@ class Turn:
 
     def _tell(self, evaluations: Evaluations, decided: Decided) -> None:
         """Records and counts of what was decided."""
-        decider, sites = self.minds.decider, self.minds.sites.contexts
+        policy, sites = self.minds.decider.policy, self.minds.sites.contexts
         site = evaluations.site.tolist()
         for conclusion in decided.conclusions:
             e = conclusion.evaluation
             context = sites[site[e]]
-            self.records["decision"].append(decision_record(decider, evaluations, decided, e, context, conclusion))
+            self.records["decision"].append(decision_record(policy, evaluations, decided, e, context, conclusion))
             if conclusion.result == "fire":
                 self.records["intervention"].append(intervention_record(evaluations, decided, conclusion, context))
         for e in decided.sampled:
-            self.records["decision"].append(decision_record(decider, evaluations, decided, e, sites[site[e]]))
+            self.records["decision"].append(decision_record(policy, evaluations, decided, e, sites[site[e]]))
         self._count_decided(evaluations, decided)
 
     def _reward(self, outcomes: npt.NDArray[np.void]) -> None:
         """Rewards of decisions whose window ended."""
         if not outcomes.size:
             return
-        sites = self._contexts(outcomes["site_id"])
+        places, sites = self._sites(outcomes["site_id"])
         worth = decision_rewards(outcomes, *_medians(sites))
         sessions = self.keys_of(outcomes["row"])
         self.records["reward-update"] += decision_reward_records(outcomes, worth, sessions, sites)
-        names = np.array([site.site_id for site in sites])
-        self._sums.count("rewards", names)
-        self._sums.count("rewards_defaulted", names[outcomes["events"] == 0])
-        self._sums.count("rewards_cut", names[outcomes["cut"]])
+        self._sums.count("rewards", places)
+        self._sums.count("rewards_defaulted", places[outcomes["events"] == 0])
+        self._sums.count("rewards_cut", places[outcomes["cut"]])
 
     def _close(self, folded: Folded) -> None:
         """What closed visits add to the containers they saw."""
         closed = folded.closed
         if not closed.size:
             return
-        sites = self._contexts(closed["site_id"])
-        names = np.array([site.site_id for site in sites])
-        self._sums.count("late_conversions", np.repeat(names, closed["late_conversions"]))
-        self._sums.count("exposures", np.repeat(names, closed["seen_credited"].sum(axis=1)))
-        self._sums.count("exposures_beyond", np.repeat(names, closed["containers_beyond"]))
+        places, sites = self._sites(closed["site_id"])
+        self._sums.count("late_conversions", places, closed["late_conversions"])
+        self._sums.count("exposures", places, closed["seen_credited"].sum(axis=1))
+        self._sums.count("exposures_beyond", places, closed["containers_beyond"])
         shown = np.flatnonzero(closed["seen_credited"].any(axis=1))
         if not shown.size:
             return
-        visits, places = closed[shown], [sites[k] for k in shown]
-        held_out = np.array([site.holdout_share * BUCKETS for site in places]) > visits["bucket"] - 1.0
-        seen = exposed(visits, *_medians(places), held_out)
+        visits, of_visits = closed[shown], [sites[k] for k in shown]
+        held_out = np.array([site.holdout_share * BUCKETS for site in of_visits]) > visits["bucket"] - 1.0
+        seen = exposed(visits, *_medians(of_visits), held_out)
         features = moment_matrix(visits, np.arange(visits.size), visits["start_ms"] + visits["last"])
         scorer = self.minds.scorer
         embedding = None if scorer is None else scorer.score(features).embedding
         version = None if scorer is None else scorer.version
         sessions = self.keys_of(folded.closed_session[shown])
         source = self.source
-        self.records["reward-update"] += container_reward_records(seen, visits["start_ms"], sessions, places)
+        self.records["reward-update"] += container_reward_records(seen, visits["start_ms"], sessions, of_visits)
         self.records["container-activity"] += activity(
             seen, features, embedding, version, source.topic, source.partition
         )
 
-    def _contexts(self, sites: npt.NDArray[np.bytes_]) -> list[SiteContext]:
+    def _sites(self, sites: npt.NDArray[np.bytes_]) -> tuple[npt.NDArray[np.int32], list[SiteContext]]:
+        """Place and context of each site, S40[n]."""
         book = self.minds.sites
-        return [book.context(site) for site in sites.tolist()]
+        places = [book.place(site) for site in sites.tolist()]
+        return np.array(places, np.int32), [book.contexts[place] for place in places]
 
     def _count_decided(self, evaluations: Evaluations, decided: Decided) -> None:
-        contexts = self.minds.sites.contexts
-        names = np.array([context.site_id for context in contexts])[evaluations.site]
-        self._sums.count("evaluations", names)
-        self._sums.count("suppressed", names[decided.verdicts.suppressed != 0])
+        self._sums.count("evaluations", evaluations.site)
+        self._sums.count("suppressed", evaluations.site[decided.verdicts.suppressed != 0])
         for conclusion in decided.conclusions:
-            self._sums.count(COUNT_OF_RESULT[conclusion.result], [names[conclusion.evaluation]])
+            place = evaluations.site[conclusion.evaluation : conclusion.evaluation + 1]
+            self._sums.count(COUNT_OF_RESULT[conclusion.result], place)
 
 
 def _medians(sites: Sequence[SiteContext]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Annotated
 
 import typer
+from pydantic import SecretStr
 
 from topics.settings import CLIENT_PROPERTY_PREFIX, Settings, client_properties, is_secret, load_settings
 
@@ -33,6 +34,8 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 
 
 def _plain(value: object) -> object:
+    if isinstance(value, SecretStr):
+        return HIDDEN
     return value.value if isinstance(value, Enum) else value
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from models.ava.catalog import installed_catalog
-from models.ava.deciding import Decider
+from models.ava.deciding import Decider, Policy
 from models.ava.draws import Draws
 from models.bandit.posterior import Posterior
 from models.behaviour.columns import event_columns
@@ -45,8 +45,8 @@ def minds(
     book = SiteBook(draws.key_id)
     for record in configs:
         book.apply_config(record["site_id"], record, 0)
-    decider = Decider(installed_catalog(), draws)
-    return Minds(config or FoldConfig(), book, decider, {} if posteriors is None else posteriors, scorer)
+    decider = Decider(Policy(installed_catalog(), "" if scorer is None else scorer.version), draws)
+    return Minds(config or FoldConfig(), draws, book, decider, {} if posteriors is None else posteriors, scorer)
 
 
 @dataclass
@@ -65,7 +65,7 @@ class LivePartition:
         times = record_times(columns, np.array([e["sent_at"] for e in events], np.int64), replay=True)
         marks = running_watermarks(*times, self.watermark)
         index = self.state.row_numbers(columns["session_id"])
-        buckets = visitor_buckets(self.state.rows, index, columns, self.minds.decider.draws)
+        buckets = visitor_buckets(self.state.rows, index, columns, self.minds.draws)
         self.watermark = max([self.watermark, *marks[-1:].tolist()])
         turn = self._turn()
         turn.take(Batch(index, event_columns(columns, *times, marks), buckets))
