@@ -8,9 +8,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
 from confluent_kafka import OFFSET_BEGINNING, Producer
 
 from models.shop.config import ShopConfig
+from services.cli.shop import shop as command
 from services.publishing import CLOSE_ALL_MS, Publisher
 from services.shop import CONTAINERS, INPUTS, TOTALS, VISITS, Ears, Plan, run
 from tests.kafka import unique
@@ -18,6 +20,7 @@ from tests.models.shop.days import OPENS
 from topics.clients import reader
 from topics.consuming import Record, everywhere, header, take
 from topics.embedded import PARTITIONS, make_topics
+from topics.errors import ConfigurationError
 from topics.settings import Clock, Guarantee, Settings, load_settings
 from topics.watermark import WATERMARK_HEADER
 
@@ -123,3 +126,12 @@ def test_the_shop_hears_what_comes_for_its_sites_from_now_on(embedded: str) -> N
         assert sorted(one["intervention_id"] for one in heard) == ["i-1", "i-3"]
     finally:
         ears.close()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"duration": 0.0}, {"speed": -1.0}, {"rate": 0.0}, {"rate": float("nan")}, {"seed": -1}]
+)
+def test_a_shop_that_cannot_be_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
+    """With what was found and what was expected, before anything is sent."""
+    with pytest.raises(ConfigurationError, match=r"--(duration|rate)"):
+        command(tmp_path, **wrong)
