@@ -155,9 +155,8 @@ class Gallery:
         before = parent.page if parent else None
         claimed = hypothesis = None
         if before is not None:
-            claimed = (
-                STRANGER_CLAIM if dice.chance(habits.untrue) else directions(before.components, child.page.components)
-            )
+            honest = directions(before.components, child.page.components)
+            claimed = STRANGER_CLAIM if dice.chance(habits.untrue) else honest
         if not dice.chance(habits.unexplained):
             hypothesis = f"more visitors go on from this {self._page_type}"
         return {

@@ -124,6 +124,9 @@ def freezes_at_checkout(v: Visit) -> Steps:
     yield from goes_to_checkout(v)
     v.tell("input", field=CARD_FIELDS[0], filled=False)
     yield v.dice.between(310, 880) if v.dice.chance(0.75) else v.dice.between(35, 250)
+    if v.dice.chance(0.3):
+        v.enter("cart", "/cart")
+        yield v.dice.wait(8)
 
 
 def seeks_help(v: Visit) -> Steps:
