@@ -1,0 +1,277 @@
+"""Every gate's conditions one by one, their order, and what each holds and does not hold (DOMAIN 7)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from models.ava.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
+from models.ava.conditions import CONDITIONS, CONDITIONS_BY_GATE
+from models.ava.sites import SiteContext
+from tests.models.ava.cases import (
+    CALM,
+    CART,
+    CHECKOUT,
+    FREE,
+    IDLE_CHECKOUT,
+    REFUSED_PAYMENT,
+    gates,
+    past,
+    reason,
+    row_of,
+    verdict,
+)
+
+F089, F094, F212, F068, F028 = 89, 94, 212, 68, 28
+REFINED = {"search_refinements": 2, "page_type.category": 0, "page_type.search_results": 1}
+"""A NUDGE: friction 65, clarity 100, receptivity 80, value 15, intent 45 (search 30, and 600 s / 120 s x 3 = 15).
+
+.25 x 45 + .25 x 65 + .15 x 100 + .2 x 80 + .15 x 15 = 11.25 + 16.25 + 15 + 16 + 2.25 = 60.75.
+"""
+
+
+def test_a_visit_through_the_gates_by_hand() -> None:
+    """The composite is what the document gives, and nothing holds it."""
+    of = verdict(row_of(REFINED))
+    assert of.rule[0].tolist() == [45, 65, 100, 80, 15]
+    assert of.composite[0] == pytest.approx(60.75, abs=1e-12)
+    assert (of.composite_tier[0], of.tier[0], of.friction[0]) == (NUDGE, NUDGE, F028)
+    assert gates(of) == [""] * 7
+    assert reason(of) == ""
+
+
+# Gate 0: nothing overrides it; of several the first is named.
+@pytest.mark.parametrize(
+    ("consented", "site", "bucket", "held", "why"),
+    [
+        (0, FREE, 9_999, "consent_withheld", "consent_withheld"),
+        (1, replace(FREE, kill_switch=True), 9_999, "kill_switch", "kill_switch"),
+        (0, replace(FREE, kill_switch=True), 0, "consent_withheld", "consent_withheld"),
+        (1, replace(FREE, kill_switch=True), 0, "kill_switch", "kill_switch"),
+        (1, FREE, 499, "holdout", ""),
+        (1, FREE, 500, "", ""),
+        (1, replace(FREE, holdout_share=0.07), 699, "holdout", ""),
+        (1, replace(FREE, holdout_share=0.07), 700, "", ""),
+    ],
+)
+def test_gate_0_stops(consented: int, site: SiteContext, bucket: int, held: str, why: str) -> None:
+    """Without consent or under the kill switch nothing is concluded, raised or not; the holdout concludes."""
+    of = verdict(row_of(REFUSED_PAYMENT), site=site, consented=consented, bucket=bucket)
+    assert gates(of)[0] == held
+    assert gates(of)[2] == "payment_failed"
+    assert reason(of) == why
+
+
+def test_gate_1_without_a_friction_at_most_passive() -> None:
+    """A composite of NUDGE becomes PASSIVE: intent (85 + 10 + 15) x 1.2, at most 100; clarity 50; value 70."""
+    of = verdict(row_of(CHECKOUT))
+    # .25 x 100 + 0 + .15 x 50 + .2 x 80 + .15 x 70 = 25 + 7.5 + 16 + 10.5 = 59
+    assert of.composite[0] == pytest.approx(59.0, abs=1e-12)
+    assert (of.composite_tier[0], of.tier[0], of.friction[0]) == (NUDGE, PASSIVE, 0)
+    assert gates(of)[1] == "no_friction"
+    assert reason(of) == ""
+
+
+# Gate 2
+@pytest.mark.parametrize(
+    ("features", "held", "friction"),
+    [
+        (REFUSED_PAYMENT, "payment_failed", F094),
+        ({**CHECKOUT, "count.payment_error": 1}, "", 304),
+        ({**REFUSED_PAYMENT, "count.purchase": 1}, "", 0),
+        ({**IDLE_CHECKOUT, "cart_value": 200.01}, "checkout_idle", F089),
+        ({**IDLE_CHECKOUT, "cart_value": 200}, "", F089),
+        ({**CALM, "help_searches": 1}, "help_search", F212),
+        ({**IDLE_CHECKOUT, "cart_value": 300, "count.payment_error": 2}, "payment_failed", F094),
+    ],
+)
+def test_gate_2_raises(features: dict[str, float], held: str, friction: int) -> None:
+    """Payment failed >= 2, checkout idle > 5 min with a cart > 200, a search for help: ESCALATE, its own friction."""
+    of = verdict(row_of(features))
+    assert gates(of)[2] == held
+    assert of.friction[0] == friction
+    assert bool(of.raised[0]) == bool(held)
+    if held:
+        assert of.tier[0] == ESCALATE
+
+
+def test_gate_2_raises_once_per_friction() -> None:
+    """A friction already raised does not raise again; another one does."""
+    again = verdict(row_of(REFUSED_PAYMENT), past(raised=[F094]))
+    assert (gates(again)[2], again.raised[0]) == ("", 0)
+    other = verdict(row_of(REFUSED_PAYMENT, {"help_searches": 1}), past(raised=[F094]))
+    assert (gates(other)[2], other.friction[0]) == ("help_search", F212)
+
+
+# Gate 3
+@pytest.mark.parametrize(
+    ("features", "held"),
+    [
+        ({"technical_error": 1}, "technical_error"),
+        ({"out_of_stock_in_view": 1}, "out_of_stock_in_view"),
+        ({"shipping_share": 0.21}, "shipping_not_shown"),
+        ({"shipping_share": 0.2}, ""),
+        ({"shipping_share": 0.5, "count.add_shipping_info": 1}, ""),
+        ({"technical_error": 1, "out_of_stock_in_view": 1, "shipping_share": 0.5}, "technical_error"),
+        ({"out_of_stock_in_view": 1, "shipping_share": 0.5}, "out_of_stock_in_view"),
+    ],
+)
+def test_gate_3_lowers(features: dict[str, float], held: str) -> None:
+    """A technical error, an item out of stock, shipping above 20 % and not shown: PASSIVE."""
+    of = verdict(row_of(REFINED, features))
+    assert gates(of)[3] == held
+    assert of.composite_tier[0] >= NUDGE
+    assert of.tier[0] == (PASSIVE if held else of.composite_tier[0])
+
+
+def test_where_2_and_3_hit_2_wins() -> None:
+    """Both are recorded; the tier is the raised one."""
+    of = verdict(row_of(REFUSED_PAYMENT, {"technical_error": 1}))
+    assert gates(of)[2:4] == ["payment_failed", "technical_error"]
+    assert (of.tier[0], of.friction[0]) == (ESCALATE, F094)
+
+
+# Gate 4
+LIMITED = replace(FREE, mode="limited_active")
+YOUNG = replace(FREE, sessions=99)
+
+
+@pytest.mark.parametrize(
+    ("site", "held", "tier", "why"),
+    [
+        (FREE, "", ESCALATE, 0),
+        (LIMITED, "limited_active", NUDGE, 0b001),
+        (YOUNG, "young_site", NUDGE, 0b100),
+        (replace(YOUNG, opted_in=True), "", ESCALATE, 0),
+        (replace(LIMITED, opted_in=True, sessions=0), "limited_active", NUDGE, 0b001),
+        (replace(LIMITED, sessions=99), "limited_active", NUDGE, 0b101),
+        (replace(FREE, sessions=100), "", ESCALATE, 0),
+        (SiteContext("unknown"), "limited_active", NUDGE, 0b101),
+    ],
+)
+def test_gate_4_guards_by_mode_and_age_of_the_site(site: SiteContext, held: str, tier: int, why: int) -> None:
+    """It lowers gate 2 too; what was lowered from what and why is kept."""
+    of = verdict(row_of(REFUSED_PAYMENT), site=site)
+    assert gates(of)[4] == held
+    assert (of.tier[0], of.lowered_from[0], of.lowered_why[0]) == (tier, ESCALATE, why)
+    assert gates(of)[2] == "payment_failed"
+    assert of.raised[0] == 1
+
+
+def test_gate_4_asks_for_a_sure_mapping_in_limited_active() -> None:
+    """A friction of confidence .7 leads to PASSIVE at most there, and is held by nothing where the site is active."""
+    # F117, confidence .7, severity 70: intent 60 = 45 + 15, clarity 70, receptivity 80, value 35
+    # .25 x 60 + .25 x 70 + .15 x 70 + .2 x 80 + .15 x 35 = 15 + 17.5 + 10.5 + 16 + 5.25 = 64.25: ACTIVE
+    leaving = {"page_type.category": 0, "page_type.product": 1, "count.exit_intent": 1, "price_last": 9, "price_max": 9}
+    free = verdict(row_of(leaving))
+    assert free.composite[0] == pytest.approx(64.25, abs=1e-12)
+    assert (free.friction[0], free.tier[0], gates(free)[4]) == (117, ACTIVE, "")
+    limited = verdict(row_of(leaving), site=LIMITED)
+    assert (limited.tier[0], limited.lowered_from[0], limited.lowered_why[0]) == (PASSIVE, ACTIVE, 0b011)
+    quiet = verdict(row_of(leaving, {"technical_error": 1}), site=LIMITED)
+    assert (quiet.tier[0], gates(quiet)[4]) == (PASSIVE, "")
+
+
+# Gate 5
+@pytest.mark.parametrize(
+    ("features", "held"),
+    [
+        # 80 - 3 x 15 - 10 for a recent one - 5 on a phone - 10 rapid = 10
+        ({"count.intervention_shown": 3, "shown_s": 60, "device.mobile": 1, "pages": 200}, "not_receptive"),
+        # 80 - 4 x 15 - 5 = 15 is not below 15
+        ({"count.intervention_shown": 4, "shown_s": 500, "device.mobile": 1}, ""),
+        # 80 - 3 x 25 + 10 = 15
+        ({"count.intervention_dismissed": 3, "dismissed_s": 500, "silent.idle_60": 1}, "dismissal_limit"),
+        ({"count.intervention_dismissed": 2, "dismissed_s": 500}, ""),
+        ({"count.intervention_dismissed": 4, "dismissed_s": 500}, "not_receptive"),
+    ],
+)
+def test_gate_5_suppresses_also_what_was_raised(features: dict[str, float], held: str) -> None:
+    """Receptivity under 15, or the dismissals that end intervening."""
+    of = verdict(row_of(REFUSED_PAYMENT, features))
+    assert gates(of)[5] == held
+    assert gates(of)[2] == "payment_failed"
+    assert reason(of) == held
+
+
+# Gate 6
+@pytest.mark.parametrize(
+    ("features", "history", "held", "when_raised"),
+    [
+        ({"age_s": 29.9}, {}, "session_age", ""),
+        ({"age_s": 30}, {}, "", ""),
+        ({}, {"nudge": 3}, "nudge_limit", ""),
+        ({}, {"nudge": 2}, "", ""),
+        ({}, {"loud": 6}, "loud_limit", ""),
+        ({}, {"loud": 5}, "", ""),
+        ({}, {"active": 2}, "", ""),
+        ({}, {"since_active_s": 119}, "after_active", "after_active"),
+        ({}, {"since_active_s": 120}, "", ""),
+        ({}, {"since_nudge_s": 59}, "after_nudge", "after_nudge"),
+        ({}, {"since_nudge_s": 60}, "", ""),
+        ({"count.intervention_dismissed": 1, "dismissed_s": 299}, {}, "after_dismissal", "after_dismissal"),
+        ({"count.intervention_dismissed": 1, "dismissed_s": 300}, {}, "", ""),
+        ({}, {"since_any_s": 29}, "too_soon", "too_soon"),
+        ({}, {"since_any_s": 0}, "too_soon", "too_soon"),
+        ({}, {"since_any_s": 30}, "", ""),
+        ({"age_s": 10}, {"since_any_s": 5, "loud": 6}, "session_age", "too_soon"),
+        ({}, {"since_any_s": 5, "since_nudge_s": 5, "since_active_s": 5}, "after_active", "after_active"),
+    ],
+)
+def test_gate_6_on_the_tier_that_results(
+    features: dict[str, float], history: dict[str, float], held: str, when_raised: str
+) -> None:
+    """Age and counts do not hold what gate 2 raised, not even lowered to a NUDGE by the mode; cooldowns do."""
+    nudge = verdict(row_of(REFINED, features), past(**history), site=LIMITED)
+    assert (nudge.tier[0], gates(nudge)[6], reason(nudge)) == (NUDGE, held, held)
+    raised = verdict(row_of(REFUSED_PAYMENT, features), past(**history), site=LIMITED)
+    assert (raised.tier[0], gates(raised)[6], reason(raised)) == (NUDGE, when_raised, when_raised)
+
+
+def test_gate_6_counts_active_ones_for_active_tiers() -> None:
+    """Two ACTIVE a visit; the third is suppressed, no lower tier is tried."""
+    # F068: intent 95 = 70 + 10 + 15, friction 80, clarity 100, receptivity 80, value 70
+    # .25 x 95 + .25 x 80 + 15 + 16 + 10.5 = 85.25 is ESCALATE; a small cart of 15 gives 77, ACTIVE.
+    idle = {**CART, "cart_value": 15, "silent.cart_idle_600": 1}
+    first = verdict(row_of(idle), past(active=1))
+    assert first.composite[0] == pytest.approx(77.0, abs=1e-12)
+    assert (first.tier[0], reason(first)) == (ACTIVE, "")
+    third = verdict(row_of(idle), past(active=2))
+    assert (third.tier[0], gates(third)[6], reason(third)) == (ACTIVE, "active_limit", "active_limit")
+
+
+def test_a_friction_is_decided_on_once() -> None:
+    """The next friction is the one of highest severity not handled yet; where all were, gate 6 says so."""
+    both = {**IDLE_CHECKOUT, "search_refinements": 2, "cart_value": 100}
+    assert verdict(row_of(both)).friction[0] == F089
+    assert verdict(row_of(both), past(handled=[F089])).friction[0] == F028
+    none_left = verdict(row_of(both), past(handled=[F089, F028]))
+    assert (none_left.friction[0], reason(none_left)) == (F089, "same_friction")
+    raised = verdict(row_of(REFUSED_PAYMENT), past(handled=[F094]))
+    assert (gates(raised)[2], reason(raised)) == ("payment_failed", "same_friction")
+    calm = verdict(row_of(CHECKOUT), past(handled=[0]))
+    assert (calm.friction[0], calm.tier[0], reason(calm)) == (0, PASSIVE, "same_friction")
+
+
+def test_equal_severities_go_by_id() -> None:
+    """F090 and F303, both 70: the lower id."""
+    both = {**CHECKOUT, "count.form_error": 2, "timer.payment_field_30": 1}
+    assert verdict(row_of(both)).friction[0] == 90
+
+
+def test_a_tier_of_monitor_concludes_nothing() -> None:
+    """A bounce on a landing page: intent 10 x .7 = 7, clarity 50 - 15 - 10 = 25, receptivity 80, value 15."""
+    bounce = {"page_type.category": 0, "page_type.landing": 1, "age_s": 3, "pages": 1, "events": 1}
+    of = verdict(row_of(bounce))
+    # .25 x 7 + 0 + .15 x (50 - 15 - 10) + .2 x 80 + .15 x 15 = 1.75 + 3.75 + 16 + 2.25
+    assert of.composite[0] == pytest.approx(23.75, abs=1e-12)
+    assert (of.tier[0], reason(of)) == (MONITOR, "monitor")
+
+
+def test_every_condition_stands_in_its_gate_once() -> None:
+    """Codes are unique, small and named."""
+    names = [name for gate in CONDITIONS_BY_GATE for name in gate]
+    assert len(set(names)) == len(names)
+    assert len(CONDITIONS) <= np.iinfo(np.uint8).max
