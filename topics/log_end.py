@@ -10,6 +10,7 @@ from confluent_kafka import (
     OFFSET_BEGINNING,
     Consumer,
     IsolationLevel,
+    KafkaError,
     KafkaException,
     TopicPartition,
 )
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 POLL_RECORDS = 10_000
 POLL_S = 0.2
 TELL_EVERY_S = 5.0
+LEADER_MOVES = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+LEADER_WAIT_S = 0.1
 
 
 def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
@@ -33,8 +36,20 @@ def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s:
 
     A read_committed consumer asked for the same answers with the last stable offset, which lies below a committed
     transaction whose marker is late; what it hides would be missing after a restore.
-    Raises KafkaException where the broker does not answer.
+    Waits while a partition's leader is being elected or not yet known, as after a topic's creation. Raises
+    KafkaException where the broker does not answer in time.
     """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            return _end_offsets(admin, partitions, timeout_s)
+        except KafkaException as error:
+            if error.args[0].code() not in LEADER_MOVES or time.monotonic() >= deadline:
+                raise
+            time.sleep(LEADER_WAIT_S)
+
+
+def _end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
     answers = admin.list_offsets(
         {partition: OffsetSpec.latest() for partition in partitions},  # type: ignore[no-untyped-call]
         isolation_level=IsolationLevel.READ_UNCOMMITTED,

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from schemas.errors import LamstreamError
-from services.cli import config, decision, demo, replay, shop, topics, worker
+from services.cli import config, decision, demo, replay, shop, site, topics, worker
 
 cli = typer.Typer(
     name="lam",
@@ -23,6 +23,7 @@ cli.command(name="shop")(shop.shop)
 cli.command(name="config")(config.config)
 cli.add_typer(topics.topics, name="topics")
 cli.add_typer(decision.decision, name="decision")
+cli.add_typer(site.site, name="site")
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def closed(visits: list[tuple[str, float | None, float]], until_ms: int = START 
     return folded, pass_time(rows, index, until_ms, FoldConfig())
 
 
-def deltas(folded: tuple[Folded, Folded]) -> dict[str, dict[str, Any]]:
+def deltas(folded: tuple[Folded, ...]) -> dict[str, dict[str, Any]]:
     return {one["site_id"]: one for one in site_deltas(folded, "session-event", 3, START)}
 
 
@@ -58,6 +58,15 @@ def test_closed_visits_are_counted_by_dwell_and_depth(visits: list[tuple[str, fl
         Encoder(record_type("site-delta")).encode(delta)
     if found:
         assert summed(batch(list(found.values()))).totals.sum() == 2 * len(visits)
+
+
+def test_visits_closed_by_events_and_by_time_add_up() -> None:
+    """All that a batch concluded is one delta a site."""
+    once = closed([("shop", 5.0, 0.5), ("shop", 75.0, 1.0)])
+    one, twice = deltas(once)["shop"], deltas((*once, *once))["shop"]
+    for name in ("dwell_histogram", "scroll_histogram"):
+        assert twice[name] == [2 * count for count in one[name]]
+    assert (twice["visits"], twice["folded"]) == (4, 4)
 
 
 def test_a_delta_without_closed_visits_has_empty_histograms() -> None:

@@ -1,0 +1,56 @@
+"""Reading a compacted topic for people who look: the newest record of each key."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from schemas.codec import Decoder
+from schemas.errors import SchemaError
+from schemas.record_type import record_type
+from schemas.store import SchemaStore
+from topics.errors import ConfigurationError
+from topics.settings import Settings
+from topics.state.global_state import GlobalState
+from topics.table import SCHEMAS_TOPIC, TOPICS
+
+log = logging.getLogger(__name__)
+
+
+def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
+    """The newest committed record of each key of a topic of the table, read to the end it has now.
+
+    A record that cannot be read is named in the log and left out. Raises ConfigurationError for a topic that holds no
+    records of ours, TopicMismatch where it does not exist or cannot be read to its end in time.
+    """
+    spec = TOPICS.get(topic)
+    if spec is None or spec.record is None:
+        raise ConfigurationError(f"topic {topic} holds no records; see `lam topics list`")
+    values = _newest_values(settings, topic)
+    decoded = Decoder(record_type(spec.record), _schemas(settings), unknown="dlq").decode(list(values.values()))
+    keys = list(values)
+    for bad in decoded.bad:
+        log.warning("%s: the record of key %r cannot be read and is left out: %s", topic, keys[bad.index], bad.message)
+    return {keys[row]: record for row, record in zip(decoded.rows.tolist(), decoded.batch.to_pylist(), strict=True)}
+
+
+def _newest_values(settings: Settings, topic: str) -> dict[str, bytes]:
+    """The newest value of each key that was not deleted."""
+    values: dict[str, bytes | None] = {}
+    reading = GlobalState(settings, settings.prefix + topic, values.__setitem__)
+    try:
+        reading.start()
+    finally:
+        reading.close()
+    return {key: value for key, value in values.items() if value is not None}
+
+
+def _schemas(settings: Settings) -> SchemaStore:
+    """The package's schemas and those that others published."""
+    store = SchemaStore()
+    for schema in _newest_values(settings, SCHEMAS_TOPIC).values():
+        try:
+            store.add(schema.decode())
+        except (SchemaError, UnicodeDecodeError) as unusable:
+            log.warning("%s: a schema cannot be used: %s", SCHEMAS_TOPIC, unusable)
+    return store
