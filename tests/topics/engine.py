@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -117,7 +118,9 @@ class Engine:
 
     async def until(self, condition: Callable[[], bool]) -> None:
         """Wait until a batch makes the condition true; a stream that stops instead raises its reason."""
+        deadline = time.monotonic() + 2 * LIMIT_S
         while not condition():
+            assert time.monotonic() < deadline, f"batches came for {2 * LIMIT_S} s and did not make it true"
             self._change.clear()
             ended = asyncio.ensure_future(self.app.stream_consumer.ended())
             changed = asyncio.ensure_future(self._change.wait())

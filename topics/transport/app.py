@@ -20,6 +20,7 @@ from topics.table import GROUPS, TOPICS, Group
 from topics.transport.batch import RecordBatch
 from topics.transport.driver import Consumer
 from topics.transport.global_records import Apply
+from topics.transport.member import Metrics, no_metrics
 
 StateT = TypeVar("StateT", bound=PartitionedState)
 
@@ -53,6 +54,8 @@ class StreamApp(faust.App):
     """An app over one settings object: several agents, each reading one group of the table, in one consumer group.
 
     Groups and states must be declared before it starts; topics of groups that no agent reads are not subscribed to.
+    `metrics(name, labels, amount)`, set before it starts, is given what units counted, each once its span is committed,
+    on the Kafka thread.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -60,6 +63,7 @@ class StreamApp(faust.App):
         self.groups_in_use: dict[str, Group] = {}
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         self.global_states: dict[str, list[Apply]] = {}
+        self.metrics: Metrics = no_metrics
         super().__init__(
             settings.group,
             broker=f"batch://{settings.broker}",

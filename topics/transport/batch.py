@@ -51,8 +51,8 @@ class RecordBatch:
 class Unit:
     """A context in which an agent handles its batch.
 
-    What it sends leaves with the span's commit, and only if the body returns; if it raises, is cancelled, or is never
-    entered, the batch counts as not completed and nothing of the span takes effect.
+    What it sends and counts leaves with the span's commit, and only if the body returns; if it raises, is cancelled, or
+    is never entered, the batch counts as not completed and nothing of the span takes effect.
     """
 
     def __init__(self, batch: RecordBatch) -> None:
@@ -65,6 +65,19 @@ class Unit:
         Raises SchemaError where it does not fit the topic's schema, OutputTooLarge where it is too large for it.
         """
         self._outbox.add(topic, self._batch.encoder.outgoing(topic, record))
+
+    def send_columns(self, topic: str, columns: pa.RecordBatch) -> None:
+        """Send a record for each row, in their order, with the span; the columns are those of the topic's record type.
+
+        The same as sending them one by one, for outputs by the thousand. Raises as `send` does; a column of a nullable
+        field must be there too.
+        """
+        for outgoing in self._batch.encoder.outgoing_columns(topic, columns):
+            self._outbox.add(topic, outgoing)
+
+    def count(self, name: str, amount: float = 1, **labels: str) -> None:
+        """Add to a metric once the span is committed, and only then. Labels must be of few values."""
+        self._outbox.count(name, amount, labels)
 
     def __enter__(self) -> Unit:
         return self

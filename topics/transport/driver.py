@@ -24,19 +24,20 @@ from topics.transport.batch import RecordBatch
 from topics.transport.committer import Committer, PlainCommitter, TransactionalCommitter
 from topics.transport.cycle import Cycle, Hooks
 from topics.transport.global_records import Apply
-from topics.transport.member import Member
+from topics.transport.member import Member, Metrics
 from topics.transport.message import BatchMessage
 
 
 class StreamDeclaration(Protocol):
-    """What an app says of its stream: settings, the groups its agents read, how to make an empty state, and who takes
-    the records of which global topic.
+    """What an app says of its stream: settings, the groups its agents read, how to make an empty state, who takes the
+    records of which global topic, and who takes what was counted.
     """
 
     settings: Settings
     groups_in_use: dict[str, Group]
     state_factories: dict[str, StateFactory]
     global_states: dict[str, list[Apply]]
+    metrics: Metrics
 
 
 class Fetcher(FaustFetcher):
@@ -88,7 +89,8 @@ class Consumer(FaustConsumer):
         committer: Committer = (
             TransactionalCommitter(settings, settings.group) if settings.exactly_once else PlainCommitter(settings)
         )
-        member = Member(settings, group_consumer(settings, settings.group, subscription), committer, self.partitions)
+        consumer = group_consumer(settings, settings.group, subscription)
+        member = Member(settings, consumer, committer, self.partitions, self._stream.metrics)
         hooks = Hooks(self._deliver, self._assigned, self._revoked)
         self._cycle = Cycle(settings, member, self.partitions, hooks, self._stream.global_states)
         self.add_future(self._run(self._cycle, subscription))

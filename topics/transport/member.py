@@ -7,6 +7,7 @@ the open span before the partitions go.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -19,8 +20,15 @@ from topics.transport.committer import Committer
 from topics.transport.polling import Polled, poll
 from topics.transport.span import Span
 
+Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
+"""Takes the name of a metric, its labels, and what is added to it."""
+
 END_S = 1.0
 """How long the broker may take to tell the end of a quiet partition."""
+
+
+def no_metrics(name: str, labels: dict[str, str], amount: float) -> None:
+    """Where nobody counts."""
 
 
 class Assigned(NamedTuple):
@@ -41,12 +49,20 @@ Rebalance: TypeAlias = "Assigned | Revoked"
 class Member:
     """The consumer of a worker, its assignment, and the span that is open on it."""
 
-    def __init__(self, settings: Settings, consumer: Consumer, committer: Committer, assignment: Assignment) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        consumer: Consumer,
+        committer: Committer,
+        assignment: Assignment,
+        metrics: Metrics = no_metrics,
+    ) -> None:
         self.span = Span()
         self._settings = settings
         self._consumer = consumer
         self._committer = committer
         self._assignment = assignment
+        self._metrics = metrics
         self._rebalances: list[Rebalance] = []
         self._lost: str | None = None
 
@@ -81,7 +97,10 @@ class Member:
             taken = self._committer.commit(records, positions)
             for partition in partitions:
                 partition.kept(offsets_taken=taken)
+        counts = self.span.outbox.counts
         self.span = Span()
+        for metric, amount in counts.items():
+            self._metrics(metric.name, dict(metric.labels), amount)
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""

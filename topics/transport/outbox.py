@@ -8,15 +8,24 @@ from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from schemas.codec import Encoder
 from schemas.record_type import record_type
 from topics.errors import ConfigurationError, OutputTooLarge
-from topics.table import TOPICS, CloudEvents
+from topics.table import TOPICS, CloudEvents, TopicSpec
 
 RECORD_OVERHEAD = 96
 HEADER_OVERHEAD = 4
 
 Headers = list[tuple[str, str | bytes | None]]
+
+
+class Metric(NamedTuple):
+    """What is counted, and under which labels, sorted by name."""
+
+    name: str
+    labels: tuple[tuple[str, str], ...]
 
 
 class Outgoing(NamedTuple):
@@ -36,12 +45,13 @@ class Outgoing(NamedTuple):
 
 @dataclass
 class Outbox:
-    """What a unit, and then a span, will send: `records` by topic name."""
+    """What a unit, and then a span, will send and count: `records` by topic name, `counts` by metric and labels."""
 
     records: defaultdict[str, list[Outgoing]] = field(default_factory=lambda: defaultdict(list))
+    counts: defaultdict[Metric, float] = field(default_factory=lambda: defaultdict(float))
 
     def __bool__(self) -> bool:
-        return any(self.records.values())
+        return bool(self.counts) or any(self.records.values())
 
     @property
     def urgent(self) -> bool:
@@ -61,8 +71,15 @@ class Outbox:
             )
         self.records[topic].append(outgoing)
 
+    def count(self, name: str, amount: float, labels: Mapping[str, str]) -> None:
+        """Add to a metric."""
+        self.counts[Metric(name, tuple(sorted(labels.items())))] += amount
+
     def move_to(self, other: Outbox) -> None:
         """Hand everything over."""
+        for metric, amount in self.counts.items():
+            other.counts[metric] += amount
+        self.counts.clear()
         for topic, waiting in self.records.items():
             other.records[topic].extend(waiting)
         self.records.clear()
@@ -81,6 +98,27 @@ class RecordEncoder:
         Raises ConfigurationError for a topic that is not in the table or holds no Avro records, SchemaError for a
         record that does not fit.
         """
+        spec, key, encoder = self._of(topic)
+        headers = None if spec.cloud_events is None else self._cloud_events(spec.cloud_events, record)
+        return Outgoing(str(record[key]), encoder.encode(record), headers)
+
+    def outgoing_columns(self, topic: str, columns: pa.RecordBatch) -> list[Outgoing]:
+        """The same for every row of a batch that holds the columns of the topic's record type.
+
+        Raises as `outgoing` does.
+        """
+        spec, key, encoder = self._of(topic)
+        values = encoder.encode_batch(columns)
+        keys = [str(one) for one in columns.column(key).to_pylist()]
+        if spec.cloud_events is None:
+            return [Outgoing(*pair) for pair in zip(keys, values, strict=True)]
+        named = spec.cloud_events
+        told = columns.select([named.id_field, named.time_field, named.source_field]).to_pylist()
+        headers = [self._cloud_events(named, row) for row in told]
+        return [Outgoing(*row) for row in zip(keys, values, headers, strict=True)]
+
+    def _of(self, topic: str) -> tuple[TopicSpec, str, Encoder]:
+        """A topic's row of the table, its key field and encoder."""
         spec = TOPICS.get(topic)
         if spec is None or spec.record is None or spec.key is None:
             raise ConfigurationError(
@@ -89,8 +127,7 @@ class RecordEncoder:
         encoder = self._encoders.get(topic)
         if encoder is None:
             encoder = self._encoders[topic] = Encoder(record_type(spec.record))
-        headers = None if spec.cloud_events is None else self._cloud_events(spec.cloud_events, record)
-        return Outgoing(str(record[spec.key]), encoder.encode(record), headers)
+        return spec, spec.key, encoder
 
     def _cloud_events(self, named: CloudEvents, record: Mapping[str, Any]) -> Headers:
         at = datetime.fromtimestamp(record[named.time_field] / 1000, timezone.utc)

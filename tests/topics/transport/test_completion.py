@@ -155,3 +155,43 @@ async def test_closed_flow_control_completes_nothing(broker: Broker) -> None:
         publish_events(settings)
         assert isinstance(await engine.failure(), NotCompleted)
     assert committed_events(settings) == 0
+
+
+async def test_counts_take_effect_with_the_commit(broker: Broker) -> None:
+    """What units counted reaches the sink once their span is committed, in sum what was folded."""
+    settings = engine_settings(broker)
+    publish_events(settings)
+    told: list[tuple[str, dict[str, str], float]] = []
+
+    async def count_and_tell(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        await count(engine, batch, unit)
+        unit.count("events_total", len(batch), topic=batch.topic)
+
+    def declare(app: StreamApp) -> None:
+        app.metrics = lambda *one: told.append(one)
+
+    async with running(settings, count_and_tell, declare) as engine:
+        await engine.until(lambda: engine.seen == len(EVENTS))
+    assert {(name, *labels.items()) for name, labels, _ in told} == {("events_total", ("topic", "session-event"))}
+    assert sum(amount for _, _, amount in told) == len(EVENTS)
+
+
+async def test_counts_of_a_span_that_fails_are_never_told(broker: Broker) -> None:
+    """Nor those of its units that ended well."""
+    settings = engine_settings(broker, commit_s=50, commit_urgent_s=50)
+    publish_events(settings)
+    told: list[float] = []
+
+    async def count_then_refuse(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        unit.count("events_total", len(batch))
+        if engine.seen:
+            raise ValueError("the agent's own trouble")
+
+    def declare(app: StreamApp) -> None:
+        app.metrics = lambda name, labels, amount: told.append(amount)
+
+    async with running(settings, count_then_refuse, declare) as engine:
+        failure = await engine.failure()
+        assert engine.seen > 0
+    assert isinstance(failure, NotCompleted)
+    assert told == []
