@@ -120,6 +120,11 @@ class Settings(BaseSettings):
         return self.guarantee is Guarantee.EXACTLY_ONCE
 
     @property
+    def group_id(self) -> str:
+        """The consumer group of all workers that share this broker and prefix."""
+        return f"{self.prefix}lamstream-live"
+
+    @property
     def identity(self) -> str:
         """The worker's id.
 

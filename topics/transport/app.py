@@ -51,12 +51,12 @@ class StateHandle(Generic[StateT]):
 class StreamApp(faust.App):
     """An app over one settings object. Its groups and states must be declared before it starts."""
 
-    def __init__(self, settings: Settings, group: str = "live") -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.groups_in_use: dict[str, Group] = {}
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         super().__init__(
-            f"{settings.prefix}lamstream-{group}",
+            settings.group_id,
             broker=f"batch://{settings.broker}",
             store="memory://",
             topic_allow_declare=False,
