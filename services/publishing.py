@@ -21,6 +21,9 @@ MINUTE_MS = 60_000
 CLOSE_ALL_MS = 25 * 60 * MINUTE_MS
 """Behind the last event: further than any visit or timer reaches."""
 
+BY_HAND = frozenset(name for name, spec in TOPICS.items() if spec.input) | {"site-config"}
+"""Topics whose records come from outside; all others have one writer, which is a worker."""
+
 
 class Publisher:
     """Sends records of one topic. `sent` counts those handed over."""
@@ -40,7 +43,11 @@ class Publisher:
 
     def publish(self, record: Mapping[str, Any]) -> None:
         """Send one record. Raises UnfitRecord where it does not fit its schema."""
-        self._produce(str(record[self._key]), self._encoder.encode(record))
+        self.publish_value(str(record[self._key]), self._encoder.encode(record))
+
+    def publish_value(self, key: str, value: bytes) -> None:
+        """Send a record that was encoded, and checked, before."""
+        self._produce(key, value)
         self.sent += 1
 
     def watermark(self, at_ms: int) -> None:

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from schemas.errors import LamstreamError
-from services.cli import config, demo, replay, topics, worker
+from services.cli import config, demo, lag, publish, replay, tail, topics, worker
 
 cli = typer.Typer(
     name="lam",
@@ -19,6 +19,9 @@ cli = typer.Typer(
 cli.command(name="worker")(worker.worker)
 cli.command(name="demo")(demo.demo)
 cli.command(name="replay")(replay.replay)
+cli.command(name="publish")(publish.publish)
+cli.command(name="tail")(tail.tail)
+cli.command(name="lag")(lag.lag)
 cli.command(name="config")(config.config)
 cli.add_typer(topics.topics, name="topics")
 
