@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     )
     request_timeout_s: float = Field(30, gt=0, description="Longest wait for one answer of the broker.")
 
+    metrics_port: int | None = Field(
+        9464, ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0 is any free one, empty none."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address they are bound to; 0.0.0.0 for scrapes from outside.")
+
     unknown_schema: UnknownSchemaPolicy = Field(
         UnknownSchemaPolicy.STOP, description="stop the worker, or dlq the record."
     )
@@ -86,6 +91,11 @@ class Settings(BaseSettings):
     breaker_ratio: float = Field(0.5, gt=0, le=1, description="Share of invalid records that stops a partition.")
     breaker_window: int = Field(1000, ge=1, description="Records over which that share is taken.")
     breaker_run: int = Field(500, ge=1, description="Invalid records in a row that stop a partition.")
+
+    @field_validator("metrics_port", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _a_turn_fits_between_two_polls(self) -> Settings:

@@ -101,6 +101,7 @@ def _worker_settings(settings: Settings) -> dict[str, Any]:
         "clock": settings.clock.value,
         "session_timeout_s": settings.session_timeout_s,
         "partitions": settings.partitions,
+        "metrics_port": 0,
     }
 
 

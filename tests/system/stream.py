@@ -38,7 +38,7 @@ class Stream:
         settings = self.settings
         names = ("broker", "prefix", "guarantee", "clock", "partitions", "session_timeout_s", "transaction_timeout_s")
         values = {f"LAM_{name.upper()}": _text(getattr(settings, name)) for name in names}
-        values |= {"LAM_WORKER_ID": worker, **environment}
+        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, **environment}
         log = self.folder / f"{worker}-{len(list(self.folder.glob('*.log')))}.log"
         self._workers[worker] = WorkerProcess(values, log)
         return self._workers[worker]

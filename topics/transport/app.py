@@ -12,6 +12,7 @@ from schemas.codec import SchemaStore
 from schemas.record_type import record_type
 from schemas.row_layout import RowLayout
 from topics.errors import ConfigurationError
+from topics.metrics import Meter
 from topics.settings import Settings
 from topics.state.base import PartitionedState
 from topics.state.column import ColumnState
@@ -19,6 +20,7 @@ from topics.state.record import RecordState
 from topics.table import GROUPS, Group
 from topics.transport.batch import RecordBatch
 from topics.transport.driver import Consumer
+from topics.transport.standing import Standing
 
 StateT = TypeVar("StateT", bound=PartitionedState)
 
@@ -53,6 +55,8 @@ class StreamApp(faust.App):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.meter = Meter(settings)
+        self.standing = Standing(settings, self.meter)
         self.groups_in_use: dict[str, Group] = {}
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         super().__init__(

@@ -16,6 +16,7 @@ from mode import Service
 
 from topics.clients import group_consumer
 from topics.errors import ConfigurationError, StreamStopped
+from topics.metrics import Meter
 from topics.settings import Settings
 from topics.table import Group
 from topics.transport.assignment import Assignment, StateFactory
@@ -24,12 +25,15 @@ from topics.transport.committer import Committer, PlainCommitter, TransactionalC
 from topics.transport.cycle import Cycle, Hooks
 from topics.transport.member import Member
 from topics.transport.message import BatchMessage
+from topics.transport.standing import Standing
 
 
 class StreamDeclaration(Protocol):
     """What an app says of its stream: settings, the groups its agents read, and how to make an empty state."""
 
     settings: Settings
+    meter: Meter
+    standing: Standing
     groups_in_use: dict[str, Group]
     state_factories: dict[str, StateFactory]
 
@@ -79,13 +83,15 @@ class Consumer(FaustConsumer):
         if self._cycle is not None:
             raise ConfigurationError("agents were added after the stream began; declare every agent before it starts")
         self._refuse_undeclared_states()
-        settings = self._stream.settings
+        settings, meter = self._stream.settings, self._stream.meter
         group = self.app.conf.id
         committer: Committer = (
-            TransactionalCommitter(settings, group) if settings.exactly_once else PlainCommitter(settings)
+            TransactionalCommitter(settings, group, meter) if settings.exactly_once else PlainCommitter(settings, meter)
         )
-        member = Member(settings, group_consumer(settings, group), committer, self.partitions)
-        self._cycle = Cycle(settings, member, self.partitions, Hooks(self._deliver, self._assigned, self._revoked))
+        member = Member(settings, group_consumer(settings, group), committer, self.partitions, meter)
+        self._stream.standing.attach(self.partitions, member)
+        hooks = Hooks(self._deliver, self._assigned, self._revoked)
+        self._cycle = Cycle(settings, member, self.partitions, hooks, meter)
         self.add_future(self._run(self._cycle, sorted(topics)))
 
     def _refuse_undeclared_states(self) -> None:
@@ -102,6 +108,7 @@ class Consumer(FaustConsumer):
             await cycle.run(topics)
         except StreamStopped as stopped:
             self.log.error("the stream stopped: %s", stopped)
+            self._stream.meter.stopped(stopped)
             await self.crash(stopped)
         finally:
             self._ended.set()

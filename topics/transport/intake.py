@@ -170,4 +170,4 @@ def _reserved(keys: pa.Array) -> bool:
 
 
 def _divert(records: list[Record], position: int, bad: Bad, stage: str) -> DivertedRecord:
-    return DivertedRecord(records[position], position, bad.reason, stage, bad.message)
+    return DivertedRecord(records[position], position, bad.reason.value, stage, bad.message)
