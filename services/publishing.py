@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
@@ -84,7 +84,12 @@ class Publisher:
                 self._producer.poll(QUEUE_FULL_WAIT_S)
 
     def _count_partitions(self) -> int:
-        metadata = self._producer.list_topics(self._topic, timeout=self._settings.request_timeout_s)
+        try:
+            metadata = self._producer.list_topics(self._topic, timeout=self._settings.request_timeout_s)
+        except KafkaException as error:
+            raise ConfigurationError(
+                f"no broker answers at {self._settings.broker} ({error.args[0].str()}); is LAM_BROKER right?"
+            ) from error
         partitions = metadata.topics[self._topic].partitions
         if not partitions:
             raise ConfigurationError(f"topic {self._topic} does not exist; `lam topics apply` creates it")

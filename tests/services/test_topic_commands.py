@@ -32,9 +32,9 @@ def environment(settings: Settings) -> dict[str, str]:
     return {**os.environ, "LAM_BROKER": settings.broker, "LAM_PREFIX": settings.prefix}
 
 
-def lam(settings: Settings, *arguments: str, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+def lam(settings: Settings, *arguments: str, given: bytes = b"", **further: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
-        [*LAM, *arguments], input=given, capture_output=True, timeout=LIMIT_S, env=environment(settings)
+        [*LAM, *arguments], input=given, capture_output=True, timeout=LIMIT_S, env=environment(settings) | further
     )
 
 
@@ -127,6 +127,16 @@ def _written_with(schema: dict[str, Any]) -> bytes:
     out = io.BytesIO()
     schemaless_writer(out, schema, event(2))
     return b"\xc3\x01" + schema_fingerprint(json.dumps(schema)) + out.getvalue()
+
+
+@pytest.mark.parametrize("command", [("publish", "session-event"), ("tail", "session-event"), ("lag",)])
+def test_a_broker_that_is_not_there_is_one_message(command: tuple[str, ...]) -> None:
+    """No traceback: which broker, and what to look at."""
+    told = lam(load_settings(broker="127.0.0.1:1"), *command, LAM_REQUEST_TIMEOUT_S="1")
+    assert told.returncode == 2
+    assert b"127.0.0.1:1" in told.stderr
+    assert b"is LAM_BROKER right" in told.stderr
+    assert b"Traceback" not in told.stderr
 
 
 @pytest.mark.parametrize("topic", ["nothing", "lamstream-session-changelog"])
