@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from agents.metrics import AgentMetrics
 from topics.settings import load_settings
 from topics.transport.app import StreamApp
 
 app = StreamApp(load_settings())
+metrics = AgentMetrics(app.meter.registry)

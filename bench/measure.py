@@ -118,6 +118,7 @@ def subject_env(subject: Subject, bootstrap: str, prefix: str) -> dict[str, str]
         "LAM_BROKER": bootstrap,
         "LAM_PREFIX": prefix,
         "LAM_WORKER_ID": f"{prefix}{subject.name}",
+        "LAM_METRICS_PORT": "0",
         "PYTHONUNBUFFERED": "1",
         **(subject.env or {}),
     }

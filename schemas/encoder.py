@@ -41,6 +41,16 @@ class Encoder:
             raise UnfitRecord(f"{found}: correct the record of {self._record_type.full_name}") from error
         return out.getvalue()
 
+    def encode_strictly(self, record: Mapping[str, Any]) -> bytes:
+        """As `encode`, and a boolean is no number, nor a fraction a whole one: for what people write by hand.
+
+        Raises UnfitRecord.
+        """
+        found = _misfit(record, self._record_type.tree, "")
+        if found is not None:
+            raise UnfitRecord(found)
+        return self.encode(record)
+
     def encode_batch(self, batch: pa.RecordBatch) -> list[bytes]:
         """A framed value for each row of a batch that holds the columns of `arrow_schema`, in any order.
 

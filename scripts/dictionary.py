@@ -1,4 +1,4 @@
-"""Write what is generated of the documentation: the data dictionary and the table of settings.
+"""Write what is generated of the documentation: the data dictionary, and the tables of settings and metrics.
 
 `python -m scripts.dictionary` writes, `--check` only tells whether what stands there is true.
 """
@@ -9,14 +9,17 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from agents.metrics import AGENT_METRICS
 from models.behaviour.features import FEATURES
 from schemas.record_type import RecordType, all_record_types
+from topics.metrics import ENGINE_METRICS
 from topics.settings import Settings
 from topics.table import TOPICS
 
 ROOT = Path(__file__).resolve().parents[1]
 DICTIONARY = ROOT / "docs" / "data-dictionary.md"
 OPERATIONS = ROOT / "docs" / "operations.md"
+METRICS_HEAD = "| metric | kind | labels | what it means |\n|---|---|---|---|\n"
 SETTINGS_HEAD = "| setting | default | what for |\n|---|---|---|\n"
 CONSTRAINTS = ("minimum", "maximum", "minLength", "maxLength", "maxItems")
 
@@ -51,10 +54,21 @@ def settings_table() -> str:
     return "\n".join(rows) + "\n"
 
 
+def metrics_table() -> str:
+    """A row for each metric of the engine and of the agents."""
+    rows = [
+        f"| `{one.name}` | {one.kind} | {', '.join(one.labels)} | {one.help} |"
+        for one in (*ENGINE_METRICS, *AGENT_METRICS)
+    ]
+    return "\n".join(rows) + "\n"
+
+
 def operations(text: str) -> str:
-    """The page of operations with its table of settings renewed."""
-    head, _, rest = text.partition(SETTINGS_HEAD)
-    return head + SETTINGS_HEAD + settings_table() + "\n" + rest.partition("\n\n")[2]
+    """The page of operations with its tables of settings and metrics renewed."""
+    for head, table in ((SETTINGS_HEAD, settings_table()), (METRICS_HEAD, metrics_table())):
+        before, _, behind = text.partition(head)
+        text = before + head + table + "\n" + behind.partition("\n\n")[2]
+    return text
 
 
 def _record(known: RecordType) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
 
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
@@ -20,6 +20,9 @@ QUEUE_FULL_WAIT_S = 0.1
 MINUTE_MS = 60_000
 CLOSE_ALL_MS = 25 * 60 * MINUTE_MS
 """Behind the last event: further than any visit or timer reaches."""
+
+BY_HAND = frozenset(name for name, spec in TOPICS.items() if spec.input) | {"site-config"}
+"""Topics whose records come from outside; all others have one writer, which is a worker."""
 
 
 class Publisher:
@@ -40,7 +43,11 @@ class Publisher:
 
     def publish(self, record: Mapping[str, Any]) -> None:
         """Send one record. Raises UnfitRecord where it does not fit its schema."""
-        self._produce(str(record[self._key]), self._encoder.encode(record))
+        self.publish_value(str(record[self._key]), self._encoder.encode(record))
+
+    def publish_value(self, key: str, value: bytes) -> None:
+        """Send a record that was encoded, and checked, before."""
+        self._produce(key, value)
         self.sent += 1
 
     def watermark(self, at_ms: int) -> None:
@@ -77,7 +84,12 @@ class Publisher:
                 self._producer.poll(QUEUE_FULL_WAIT_S)
 
     def _count_partitions(self) -> int:
-        metadata = self._producer.list_topics(self._topic, timeout=self._settings.request_timeout_s)
+        try:
+            metadata = self._producer.list_topics(self._topic, timeout=self._settings.request_timeout_s)
+        except KafkaException as error:
+            raise ConfigurationError(
+                f"no broker answers at {self._settings.broker} ({error.args[0].str()}); is LAM_BROKER right?"
+            ) from error
         partitions = metadata.topics[self._topic].partitions
         if not partitions:
             raise ConfigurationError(f"topic {self._topic} does not exist; `lam topics apply` creates it")

@@ -1,24 +1,64 @@
-"""How far a group is behind: the stable end of what it reads, less what it committed."""
+"""How far the workers' group is behind: the stable end of what it reads, less what it committed."""
 
 from __future__ import annotations
 
-from confluent_kafka import OFFSET_INVALID, Consumer
+from typing import NamedTuple
 
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+
+from topics.clients import group_observer
 from topics.consuming import committed_offsets, everywhere
+from topics.errors import ConfigurationError, TopicMismatch
 from topics.settings import Settings
+from topics.table import GROUPS
 
 
-def group_lag(client: Consumer, settings: Settings, topics: list[str]) -> dict[tuple[str, int], int]:
-    """Records between the group's committed offset and the stable end, by full topic name and partition.
+class PartitionLag(NamedTuple):
+    """One partition of a topic (its full name), and the group's place in it.
 
-    `client` is a `group_observer` of the group. An upper bound where markers or compaction leave holes; a partition
-    without a committed offset counts from its beginning.
+    `committed` is None where the group committed nothing: `lag` then counts from the partition's beginning. `end` is
+    the stable end: no open transaction lies below it.
     """
-    lag = {}
-    for topic in topics:
-        name = settings.prefix + topic
-        partitions = everywhere(client, name, OFFSET_INVALID, settings.request_timeout_s)
-        for tp in committed_offsets(client, partitions, settings.request_timeout_s):
-            first, end = client.get_watermark_offsets(tp, timeout=settings.request_timeout_s)
-            lag[(name, tp.partition)] = max(0, end - max(tp.offset, first))
-    return lag
+
+    topic: str
+    partition: int
+    committed: int | None
+    end: int
+    lag: int
+
+
+def lags(settings: Settings) -> list[PartitionLag]:
+    """The lag of the workers' group on every partition of every topic that agents read, by topic and number.
+
+    In records, an upper bound where markers or compaction leave holes. Raises ConfigurationError where the broker does
+    not answer, TopicMismatch where a topic is missing.
+    """
+    client = group_observer(settings, settings.group_id)
+    try:
+        found = [tp for name in _read_topics(settings) for tp in _partitions(client, settings, name)]
+        committed = committed_offsets(client, found, settings.request_timeout_s)
+        return [_lag(client, tp, settings.request_timeout_s) for tp in committed]
+    except KafkaException as error:
+        raise ConfigurationError(
+            f"the offsets of group {settings.group_id} cannot be had from {settings.broker} ({error.args[0].str()}); "
+            "is LAM_BROKER right, and may this client read the group?"
+        ) from error
+    finally:
+        client.close()
+
+
+def _read_topics(settings: Settings) -> list[str]:
+    return sorted(settings.prefix + topic for group in GROUPS.values() for topic in group.topics)
+
+
+def _partitions(client: Consumer, settings: Settings, name: str) -> list[TopicPartition]:
+    partitions = everywhere(client, name, OFFSET_INVALID, settings.request_timeout_s)
+    if not partitions:
+        raise TopicMismatch(f"topic {name} does not exist; `lam topics apply` creates it")
+    return partitions
+
+
+def _lag(client: Consumer, tp: TopicPartition, timeout_s: float) -> PartitionLag:
+    first, end = client.get_watermark_offsets(tp, timeout=timeout_s)
+    committed = tp.offset if tp.offset >= 0 else None
+    return PartitionLag(tp.topic, tp.partition, committed, end, max(0, end - max(tp.offset, first)))

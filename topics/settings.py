@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -86,6 +86,11 @@ class Settings(BaseSettings):
     )
     request_timeout_s: float = Field(30, gt=0, description="Longest wait for one answer of the broker.")
 
+    metrics_port: int | None = Field(
+        9464, ge=0, le=65_535, description="Port of /metrics, /healthz and /readyz; 0 is any free one, empty none."
+    )
+    metrics_host: str = Field("127.0.0.1", description="Address they are bound to; 0.0.0.0 for scrapes from outside.")
+
     unknown_schema: UnknownSchemaPolicy = Field(
         UnknownSchemaPolicy.STOP, description="stop the worker, or dlq the record."
     )
@@ -93,6 +98,11 @@ class Settings(BaseSettings):
     breaker_ratio: float = Field(0.5, gt=0, le=1, description="Share of invalid records that stops a partition.")
     breaker_window: int = Field(1000, ge=1, description="Records over which that share is taken.")
     breaker_run: int = Field(500, ge=1, description="Invalid records in a row that stop a partition.")
+
+    @field_validator("metrics_port", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
 
     @model_validator(mode="after")
     def _a_turn_fits_between_two_polls(self) -> Settings:
@@ -127,7 +137,7 @@ class Settings(BaseSettings):
         return self.guarantee is Guarantee.EXACTLY_ONCE
 
     @property
-    def group(self) -> str:
+    def group_id(self) -> str:
         """The consumer group of every worker, by its full name: one group reads for all agents."""
         return f"{self.prefix}lamstream"
 

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from schemas.errors import LamstreamError
-from services.cli import config, decision, demo, replay, shop, site, topics, worker
+from services.cli import config, decision, demo, lag, publish, replay, shop, site, tail, topics, worker
 
 cli = typer.Typer(
     name="lam",
@@ -20,6 +20,9 @@ cli.command(name="worker")(worker.worker)
 cli.command(name="demo")(demo.demo)
 cli.command(name="replay")(replay.replay)
 cli.command(name="shop")(shop.shop)
+cli.command(name="publish")(publish.publish)
+cli.command(name="tail")(tail.tail)
+cli.command(name="lag")(lag.lag)
 cli.command(name="config")(config.config)
 cli.add_typer(topics.topics, name="topics")
 cli.add_typer(decision.decision, name="decision")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 
+from services.health import served
 from services.warmup import warm_up
 from topics.admin import refuse_missing_or_different, report
 from topics.settings import load_settings
@@ -19,6 +20,9 @@ def worker(loglevel: str = "INFO") -> None:
     import agents.live  # noqa: F401
     from agents.app import app
 
-    print(f"worker {identity}: compiling kernels, or loading what was compiled before", file=sys.stderr)
-    warm_up()
-    app.Worker(loglevel=loglevel, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    with served(settings, app.standing) as address:
+        print(f"worker {identity}: {'no metrics' if address is None else f'{address}/metrics'}", file=sys.stderr)
+        print("compiling kernels, or loading what was compiled before", file=sys.stderr)
+        warm_up()
+        app.meter.turned()
+        app.Worker(loglevel=loglevel, redirect_stdouts=False, quiet=True).execute_from_commandline()

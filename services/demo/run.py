@@ -24,9 +24,8 @@ from services.publishing import MINUTE_MS, Publisher
 from services.replaying import READERS, Timed
 from services.warmup import warm_up
 from topics.admin import apply
-from topics.clients import group_observer
 from topics.embedded import LIMITS, PARTITIONS, embedded_broker, make_topics
-from topics.lag import group_lag
+from topics.lag import lags
 from topics.settings import Clock, Guarantee, Settings, load_settings
 
 TELL_S = 0.5
@@ -102,6 +101,7 @@ def _worker_settings(settings: Settings) -> dict[str, Any]:
         "clock": settings.clock.value,
         "session_timeout_s": settings.session_timeout_s,
         "partitions": settings.partitions,
+        "metrics_port": 0,
     }
 
 
@@ -130,22 +130,18 @@ def _publish(plan: Plan, settings: Settings, worker: WorkerProcess, watcher: Wat
 
 def _settle(settings: Settings, worker: WorkerProcess, watcher: Watcher, sent: int, tell: Any) -> int:
     """Wait until the worker read all and nothing more comes out: lag 0 at two readings with no output between."""
-    client = group_observer(settings, settings.group)
     deadline = time.monotonic() + SETTLE_S
     quiet: int | None = None
-    try:
-        while time.monotonic() < deadline:
-            worker.check()
-            watcher.check()
-            tell("draining")
-            lag = sum(group_lag(client, settings, ["session-event"]).values())
-            if lag == 0 and watcher.seen.events == sent:
-                if quiet == watcher.seen.outputs:
-                    return lag
-                quiet = watcher.seen.outputs
-            time.sleep(QUIET_S)
-    finally:
-        client.close()
+    while time.monotonic() < deadline:
+        worker.check()
+        watcher.check()
+        tell("draining")
+        lag = sum(one.lag for one in lags(settings))
+        if lag == 0 and watcher.seen.events == sent:
+            if quiet == watcher.seen.outputs:
+                return lag
+            quiet = watcher.seen.outputs
+        time.sleep(QUIET_S)
     raise NotSettled(f"{SETTLE_S:g} s after the last event the worker still lags by {lag} records; see its log")
 
 

@@ -17,7 +17,7 @@ from services.replaying import Timed
 from tests.kafka import unique
 from topics.admin import apply
 from topics.clients import group_observer
-from topics.lag import group_lag
+from topics.lag import lags
 from topics.settings import Clock, Settings, load_settings
 
 LIMIT_S = 120.0
@@ -38,7 +38,7 @@ class Stream:
         settings = self.settings
         names = ("broker", "prefix", "guarantee", "clock", "partitions", "session_timeout_s", "transaction_timeout_s")
         values = {f"LAM_{name.upper()}": _text(getattr(settings, name)) for name in names}
-        values |= {"LAM_WORKER_ID": worker, **environment}
+        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, **environment}
         log = self.folder / f"{worker}-{len(list(self.folder.glob('*.log')))}.log"
         self._workers[worker] = WorkerProcess(values, log)
         return self._workers[worker]
@@ -89,8 +89,7 @@ class Stream:
             time.sleep(LOOK_EVERY_S)
 
     def _lag(self) -> int:
-        with self._observer() as client:
-            return sum(group_lag(client, self.settings, ["session-event"]).values())
+        return sum(one.lag for one in lags(self.settings))
 
     def _ends(self) -> int:
         name = self.settings.prefix + "session-event"
@@ -102,7 +101,7 @@ class Stream:
 
     @contextmanager
     def _observer(self) -> Iterator[Consumer]:
-        client = group_observer(self.settings, self.settings.group)
+        client = group_observer(self.settings, self.settings.group_id)
         try:
             yield client
         finally:

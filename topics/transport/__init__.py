@@ -3,8 +3,8 @@
 A turn is in `cycle`; polls, rebalances and commits in `member`, over `assignment` (what this worker knows of each
 partition) and `committer` (the transaction). `reading` and `intake` frame, decode and validate; `batch` is what an
 agent sees, `message` how Faust carries it and what completes it; `outbox` and `span` hold what waits for the commit;
-`restoring` rebuilds state beside the cycle, `global_records` applies
-global updates before a turn, `heartbeats` tells others how far time has come. `driver` and `app` are what Faust sees.
+`restoring` rebuilds state beside the cycle, `global_records` applies global updates before a turn, `heartbeats` tells
+others how far time has come, `standing` how the worker stands. `driver` and `app` are what Faust sees.
 """
 
 from topics.transport.driver import Transport

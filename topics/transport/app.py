@@ -12,6 +12,7 @@ from schemas.codec import SchemaStore
 from schemas.record_type import record_type
 from schemas.row_layout import RowLayout
 from topics.errors import ConfigurationError
+from topics.metrics import Meter
 from topics.settings import Settings
 from topics.state.base import PartitionedState
 from topics.state.column import ColumnState
@@ -21,6 +22,7 @@ from topics.transport.batch import RecordBatch
 from topics.transport.driver import Consumer
 from topics.transport.global_records import Apply
 from topics.transport.member import Metrics, no_metrics
+from topics.transport.standing import Standing
 
 StateT = TypeVar("StateT", bound=PartitionedState)
 
@@ -60,12 +62,14 @@ class StreamApp(faust.App):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.meter = Meter(settings)
+        self.standing = Standing(settings, self.meter)
         self.groups_in_use: dict[str, Group] = {}
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         self.global_states: dict[str, list[Apply]] = {}
         self.metrics: Metrics = no_metrics
         super().__init__(
-            settings.group,
+            settings.group_id,
             broker=f"batch://{settings.broker}",
             store="memory://",
             topic_allow_declare=False,

@@ -11,6 +11,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from topics.clients import Deliveries, producer
 from topics.errors import CommitFailed, NotDelivered
+from topics.metrics import Meter
 from topics.settings import Settings
 from topics.transport.outbox import Outgoing
 
@@ -40,8 +41,9 @@ class Committer(Protocol):
 class TransactionalCommitter:
     """Everything of a span in one transaction, which is open only while the span is being committed."""
 
-    def __init__(self, settings: Settings, group: str) -> None:
+    def __init__(self, settings: Settings, group: str, meter: Meter) -> None:
         self._settings = settings
+        self._meter = meter
         self._producer = producer(settings, transactional_id=f"{group}-{settings.identity}")
         self._metadata: object | None = None
         self._open = False
@@ -72,10 +74,13 @@ class TransactionalCommitter:
         try:
             self._producer.begin_transaction()
             self._open = True
-            produce(self._producer, records)
+            with self._meter.stage("produce"):
+                produce(self._producer, records)
             if offsets:
-                self._producer.send_offsets_to_transaction(offsets, self._metadata, limit)
-            self._commit_transaction(limit)
+                with self._meter.stage("offsets"):
+                    self._producer.send_offsets_to_transaction(offsets, self._metadata, limit)
+            with self._meter.stage("wait"):
+                self._commit_transaction(limit)
             self._open = False
         except KafkaException as error:
             self._abort()
@@ -112,8 +117,9 @@ class TransactionalCommitter:
 class PlainCommitter:
     """Outputs first, offsets after: at least once, all that the embedded broker can do."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, meter: Meter) -> None:
         self._settings = settings
+        self._meter = meter
         self._producer = producer(settings)
         self._consumer: Consumer | None = None
 
@@ -131,10 +137,13 @@ class PlainCommitter:
         """
         deliveries = Deliveries()
         try:
-            produce(self._producer, records, deliveries)
-            deliveries.wait(self._producer, self._settings.request_timeout_s)
+            with self._meter.stage("produce"):
+                produce(self._producer, records, deliveries)
+            with self._meter.stage("wait"):
+                deliveries.wait(self._producer, self._settings.request_timeout_s)
             if offsets and self._consumer is not None:
-                self._consumer.commit(offsets=offsets, asynchronous=False)
+                with self._meter.stage("offsets"):
+                    self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
                 return False

@@ -16,6 +16,7 @@ from confluent_kafka import TopicPartition
 
 from topics.consuming import Record
 from topics.errors import NotCompleted
+from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
 from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
@@ -56,15 +57,17 @@ class Cycle:
         assignment: Assignment,
         hooks: Hooks,
         global_states: Mapping[str, Sequence[Apply]],
+        meter: Meter,
     ) -> None:
         self._settings = settings
+        self._meter = meter
         self._member = member
         self._assignment = assignment
         self._hooks = hooks
         self._reading = Reading(settings)
         self._global_topics = set(global_states)
         self._global_states = GlobalStates(settings, global_states, self._reading)
-        self._restoring = Restoring(settings)
+        self._restoring = Restoring(settings, meter)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
         self._heartbeats = Heartbeats(1, (), {})
@@ -93,9 +96,11 @@ class Cycle:
 
     async def turn(self) -> None:
         """Apply global updates, poll, deliver what came, commit when due."""
+        self._meter.turned()
         for partition in self._restoring.ready():
             await self._in_thread(lambda ready=partition: self._member.resume(ready))  # type: ignore[misc]
-        polled = await self._in_thread(self._poll)
+        with self._meter.stage("poll"):
+            polled = await self._in_thread(self._poll)
         if rebalances := self._member.rebalances():
             await self._announce(rebalances)
             polled = self._of_this_assignment(polled)
@@ -170,9 +175,10 @@ class Cycle:
         slices = []
         for topic, polled_of in by_topic.items():
             parts = [Part(records, partition.watermark, partition.sources) for partition, records in polled_of]
-            for (partition, records), part in zip(
-                polled_of, await self._reading.read(topic, parts, self._in_thread), strict=True
-            ):
+            with self._meter.stage("decode"):
+                read = await self._reading.read(topic, parts, self._in_thread)
+            for (partition, records), part in zip(polled_of, read, strict=True):
+                self._meter.read(topic, partition.number, len(records), part)
                 partition.breakers[topic].observe([one.position for one in part.diverted], len(records), _last(part))
                 self._divert(topic, part.diverted)
                 partition.last_record = time.monotonic()
@@ -222,7 +228,8 @@ class Cycle:
         )
         limit = min(self._settings.batch_timeout_s, deadline - time.monotonic())
         try:
-            await asyncio.wait_for(self._hand_over(topic, batch), limit)
+            with self._meter.stage("deliver"):
+                await asyncio.wait_for(self._hand_over(topic, batch), limit)
         except asyncio.TimeoutError as late:
             raise NotCompleted(
                 f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), or "

@@ -17,6 +17,7 @@ from mode import Service
 from schemas.errors import LamstreamError
 from topics.clients import group_consumer
 from topics.errors import ConfigurationError
+from topics.metrics import Meter
 from topics.settings import Settings
 from topics.table import Group
 from topics.transport.assignment import Assignment, StateFactory
@@ -26,6 +27,7 @@ from topics.transport.cycle import Cycle, Hooks
 from topics.transport.global_records import Apply
 from topics.transport.member import Member, Metrics
 from topics.transport.message import BatchMessage
+from topics.transport.standing import Standing
 
 
 class StreamDeclaration(Protocol):
@@ -34,6 +36,8 @@ class StreamDeclaration(Protocol):
     """
 
     settings: Settings
+    meter: Meter
+    standing: Standing
     groups_in_use: dict[str, Group]
     state_factories: dict[str, StateFactory]
     global_states: dict[str, list[Apply]]
@@ -85,14 +89,17 @@ class Consumer(FaustConsumer):
         if self._cycle is not None:
             raise ConfigurationError("agents were added after the stream began; declare every agent before it starts")
         self._refuse_undeclared_states()
-        settings, subscription = self._stream.settings, sorted(topics)
+        settings, meter, subscription = self._stream.settings, self._stream.meter, sorted(topics)
         committer: Committer = (
-            TransactionalCommitter(settings, settings.group) if settings.exactly_once else PlainCommitter(settings)
+            TransactionalCommitter(settings, settings.group_id, meter)
+            if settings.exactly_once
+            else PlainCommitter(settings, meter)
         )
-        consumer = group_consumer(settings, settings.group, subscription)
-        member = Member(settings, consumer, committer, self.partitions, self._stream.metrics)
+        consumer = group_consumer(settings, settings.group_id, subscription)
+        member = Member(settings, consumer, committer, self.partitions, meter, self._stream.metrics)
+        self._stream.standing.attach(self.partitions, member)
         hooks = Hooks(self._deliver, self._assigned, self._revoked)
-        self._cycle = Cycle(settings, member, self.partitions, hooks, self._stream.global_states)
+        self._cycle = Cycle(settings, member, self.partitions, hooks, self._stream.global_states, meter)
         self.add_future(self._run(self._cycle, subscription))
 
     def _refuse_undeclared_states(self) -> None:
@@ -109,6 +116,7 @@ class Consumer(FaustConsumer):
             await cycle.run(topics)
         except LamstreamError as stopped:
             self.log.error("the stream stopped: %s", stopped)
+            self._stream.meter.stopped(stopped)
             await self.crash(stopped)
         finally:
             self._ended.set()

@@ -12,8 +12,9 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
-from topics.consuming import committed_offsets
+from topics.consuming import TopicNumber, committed_offsets
 from topics.errors import PartitionsLost, StreamStopped
+from topics.metrics import Meter, states_of
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
@@ -25,6 +26,9 @@ Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 
 END_S = 1.0
 """How long the broker may take to tell the end of a quiet partition."""
+
+ENDS_EVERY_S = 1.0
+"""How often it is noted where the partitions end, as the last fetch told."""
 
 
 def no_metrics(name: str, labels: dict[str, str], amount: float) -> None:
@@ -47,7 +51,11 @@ Rebalance: TypeAlias = "Assigned | Revoked"
 
 
 class Member:
-    """The consumer of a worker, its assignment, and the span that is open on it."""
+    """The consumer of a worker, its assignment, and the span that is open on it.
+
+
+    `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
+    """
 
     def __init__(
         self,
@@ -55,9 +63,13 @@ class Member:
         consumer: Consumer,
         committer: Committer,
         assignment: Assignment,
+        meter: Meter,
         metrics: Metrics = no_metrics,
     ) -> None:
         self.span = Span()
+        self.ends: dict[TopicNumber, tuple[int, int]] = {}
+        self._ends_noted = time.monotonic()
+        self._meter = meter
         self._settings = settings
         self._consumer = consumer
         self._committer = committer
@@ -76,6 +88,7 @@ class Member:
         polled = poll(self._consumer, self._settings.poll_records, timeout_s)
         if self._lost is not None:
             raise PartitionsLost(self._lost)
+        self._note_ends()
         return polled
 
     def rebalances(self) -> list[Rebalance]:
@@ -87,8 +100,16 @@ class Member:
         """Make the open span permanent, and begin another. Raises CommitFailed."""
         if not self.span.progressed:
             return
-        partitions = self._assignment.in_use()
-        records = self.span.records(self._settings.prefix, partitions)
+        with self._meter.commit():
+            self._commit(self._assignment.in_use())
+        counts = self.span.outbox.counts
+        self.span = Span()
+        for metric, amount in counts.items():
+            self._metrics(metric.name, dict(metric.labels), amount)
+
+    def _commit(self, partitions: list[Partition]) -> None:
+        with self._meter.stage("changelog"):
+            records = self.span.records(self._settings.prefix, partitions)
         moved = any(partition.uncommitted for partition in partitions)
         if records or moved:
             # Every position, moved or not: offsets are what the broker checks a member's generation by, and without
@@ -97,10 +118,7 @@ class Member:
             taken = self._committer.commit(records, positions)
             for partition in partitions:
                 partition.kept(offsets_taken=taken)
-        counts = self.span.outbox.counts
-        self.span = Span()
-        for metric, amount in counts.items():
-            self._metrics(metric.name, dict(metric.labels), amount)
+            self._meter.committed(records, states_of(partitions))
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""
@@ -146,21 +164,35 @@ class Member:
         if waiting:
             consumer.pause(waiting)
         self._committer.assigned(consumer)
+        self._meter.rebalanced("assigned")
         self._rebalances.append(Assigned(partitions))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self.commit()
         self._assignment.suspend()
+        self._meter.rebalanced("revoked")
         self._rebalances.append(Revoked(partitions))
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._assignment.drop()
+        self._meter.rebalanced("lost")
         named = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in partitions)
         self._lost = (
             f"the group gave away {named} without asking: this worker did not poll or answer for longer than "
             f"LAM_SESSION_TIMEOUT_S ({self._settings.session_timeout_s:g} s) or LAM_POLL_LIMIT_S; nothing of the open "
             "span was committed, a restart goes on from the last commit"
         )
+
+    def _note_ends(self) -> None:
+        now = time.monotonic()
+        if now - self._ends_noted < ENDS_EVERY_S:
+            return
+        self._ends_noted = now
+        for partition in self._assignment.in_use():
+            for tp in partition.topic_partitions:
+                first, end = self._consumer.get_watermark_offsets(tp, cached=True)
+                if end >= 0:
+                    self.ends[(tp.topic, tp.partition)] = (first, end)
 
     def _at_stable_end(self, partition: Partition, topic: str) -> bool:
         target = TopicPartition(topic, partition.number)

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 from topics.errors import RestoreFailed
+from topics.metrics import Meter
 from topics.settings import Settings
 from topics.state.restore import Restored, restore
 from topics.table import changelog_name
@@ -17,8 +18,9 @@ from topics.transport.assignment import Partition, Status
 class Restoring:
     """One restore at a time, on a thread of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, meter: Meter) -> None:
         self._settings = settings
+        self._meter = meter
         self._thread = ThreadPoolExecutor(1, "lamstream-restore")
         self._under_way: dict[Partition, asyncio.Future[Restored]] = {}
 
@@ -71,10 +73,14 @@ class Restoring:
 
     def _restore(self, partition: Partition) -> Restored:
         changelogs = {name: self._settings.prefix + changelog_name(name) for name in partition.states}
-        return restore(
-            self._settings,
-            partition.number,
-            changelogs,
-            partition.states,
-            lambda: partition.status is Status.GONE,
-        )
+        began = time.monotonic()
+        with self._meter.stage("restore"):
+            restored = restore(
+                self._settings,
+                partition.number,
+                changelogs,
+                partition.states,
+                lambda: partition.status is Status.GONE,
+            )
+        self._meter.restored(restored.records, time.monotonic() - began)
+        return restored

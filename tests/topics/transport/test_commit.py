@@ -12,6 +12,7 @@ from tests.kafka import Broker
 from tests.topics.engine import COUNTS, LIMIT_S, engine_settings
 from topics.clients import group_consumer, producer
 from topics.errors import CommitFailed
+from topics.metrics import Meter
 from topics.settings import Settings, load_settings
 from topics.state.column import ColumnState
 from topics.table import GROUPS
@@ -48,7 +49,9 @@ def member_at(offset: int, committer: Recorded) -> tuple[Member, Assignment]:
     assignment.assign([TopicPartition("session-event", 3, offset)])
     for partition in assignment.partitions.values():
         partition.status = Status.READY
-    return Member(settings, group_consumer(settings, settings.group), committer, assignment), assignment
+    return Member(
+        settings, group_consumer(settings, settings.group_id), committer, assignment, Meter(settings)
+    ), assignment
 
 
 def touch(assignment: Assignment) -> None:
@@ -97,7 +100,7 @@ def settings(kafka: str) -> Settings:
 
 def joined(settings: Settings, others: list[Consumer]) -> Consumer:
     """A consumer that became a member, while the others go on polling."""
-    consumer = group_consumer(settings, settings.group)
+    consumer = group_consumer(settings, settings.group_id)
     assigned: list[bool] = []
     consumer.subscribe([settings.prefix + "session-event"], on_assign=lambda *_: assigned.append(True))
     for _ in range(int(LIMIT_S / 0.1)):
@@ -111,7 +114,7 @@ def joined(settings: Settings, others: list[Consumer]) -> Consumer:
 def test_a_stale_member_commits_nothing(settings: Settings) -> None:
     """Group metadata of an older generation is refused, though its offsets would change nothing."""
     first = joined(settings, [])
-    committer = TransactionalCommitter(settings, settings.group)
+    committer = TransactionalCommitter(settings, settings.group_id, Meter(settings))
     committer.start()
     committer.assigned(first)
     position = [TopicPartition(settings.prefix + "session-event", 0, 0)]
@@ -126,9 +129,9 @@ def test_a_stale_member_commits_nothing(settings: Settings) -> None:
 
 def test_a_fenced_worker_is_told_so(settings: Settings) -> None:
     """The older of two workers with one identity cannot commit."""
-    older = TransactionalCommitter(settings, settings.group)
+    older = TransactionalCommitter(settings, settings.group_id, Meter(settings))
     older.start()
-    newer = TransactionalCommitter(settings, settings.group)
+    newer = TransactionalCommitter(settings, settings.group_id, Meter(settings))
     newer.start()
     record = {settings.prefix + "intervention": [Outgoing("k", b"v")]}
     with pytest.raises(CommitFailed, match="LAM_WORKER_ID"):

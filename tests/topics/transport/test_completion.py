@@ -32,7 +32,7 @@ def publish_events(settings: Settings) -> None:
 
 
 def committed_events(settings: Settings) -> int:
-    return sum(group_offsets(settings, settings.group, "session-event").values())
+    return sum(group_offsets(settings, settings.group_id, "session-event").values())
 
 
 async def test_completed_batches_move_state_outputs_and_offsets(broker: Broker) -> None:

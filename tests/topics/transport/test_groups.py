@@ -64,7 +64,7 @@ async def test_each_group_has_its_records_its_state_and_its_time(broker: Broker)
         assert sum(engine.states().values()) == 100
         assert set(engine.watermarks.values()) == {BEFORE_ALL}
     for topic, expected in {"session-event": 100, "site-delta": engine.batches, "intervention": 100}.items():
-        behind = sum(group_offsets(settings, settings.group, topic).values())
+        behind = sum(group_offsets(settings, settings.group_id, topic).values())
         # Transaction markers take an offset each.
         assert behind >= expected if broker.transactional else behind == expected
     publish_events(settings, [event(1000)])
@@ -83,7 +83,7 @@ async def test_topics_that_no_agent_reads_are_not_subscribed_to(broker: Broker) 
     async with running(settings) as engine:
         await engine.until(lambda: engine.seen == 100)
         assert {tp.topic for tp in engine.app.stream_consumer.assignment()} == {settings.prefix + "session-event"}
-    assert group_offsets(settings, settings.group, "site-delta") == {}
+    assert group_offsets(settings, settings.group_id, "site-delta") == {}
 
 
 @pytest.mark.usefixtures("three_groups")
