@@ -59,7 +59,7 @@ def row_of(*told: Mapping[str, float]) -> npt.NDArray[np.float32]:
     return x
 
 
-def past(handled: Sequence[int] = (), raised: Sequence[int] = (), **told: float) -> npt.NDArray[np.void]:
+def past(handled: Sequence[int] = (), raised: Sequence[int] = (), **told: Any) -> npt.NDArray[np.void]:
     """HISTORY_DTYPE[1]."""
     history = no_history(1)
     history["handled"][0], history["raised"][0] = friction_set(handled), friction_set(raised)
@@ -106,9 +106,9 @@ def verdict(
 
 def gates(of: Verdicts) -> list[str]:
     """The first condition of each gate that held."""
-    return [CONDITIONS[condition] for condition in of.gates[0]]
+    return [CONDITIONS[int(condition)] for condition in of.gates[0]]
 
 
 def reason(of: Verdicts) -> str:
     """Why nothing is concluded; empty where something is."""
-    return CONDITIONS[of.suppressed[0]]
+    return CONDITIONS[int(of.suppressed[0])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -221,7 +222,7 @@ def test_gate_5_suppresses_also_what_was_raised(features: dict[str, float], held
     ],
 )
 def test_gate_6_on_the_tier_that_results(
-    features: dict[str, float], history: dict[str, float], held: str, when_raised: str
+    features: dict[str, float], history: dict[str, Any], held: str, when_raised: str
 ) -> None:
     """Age and counts do not hold what gate 2 raised, not even lowered to a NUDGE by the mode; cooldowns do."""
     nudge = verdict(row_of(REFINED, features), past(**history), site=LIMITED)

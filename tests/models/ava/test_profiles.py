@@ -52,15 +52,19 @@ def test_gates_hold_by_the_profile_of_the_site(name: str) -> None:
     assert gates(verdict(calm, site=site))[6] == "session_age"
     assert gates(verdict(row_of({"age_s": age}), site=site))[6] == ""
     for since, span, held in (("active", after_active, "after_active"), ("nudge", after_nudge, "after_nudge")):
-        inside, outside = (past(**{f"since_{since}_s": span + step}) for step in (-0.5, 0))
+        inside, outside = past(), past()
+        inside[f"since_{since}_s"], outside[f"since_{since}_s"] = span - 0.5, span
         assert gates(verdict(row_of({}), inside, site=site))[6] == held
         assert gates(verdict(row_of({}), outside, site=site))[6] == ""
     for step, held in ((-0.5, "after_dismissal"), (0, "")):
         told = {"count.intervention_dismissed": 1, "dismissed_s": after_dismissal + step}
         assert gates(verdict(row_of(told), site=site))[6] == held
-    for count, held in ((dismissals - 1, False), (dismissals, True)):
-        of = verdict(row_of(REFUSED_PAYMENT, {"count.intervention_dismissed": count}), site=site)
-        assert (gates(of)[5] != "") == held or of.final[0, 3] < 15
+    # A scorer that makes every visitor receptive leaves the limit of dismissals alone.
+    eager = Policy(installed_catalog(), bound=100)
+    for count in (dismissals - 1, dismissals):
+        dismissed = row_of(REFUSED_PAYMENT, {"count.intervention_dismissed": count, "dismissed_s": 900})
+        of = verdict(dismissed, site=site, policy=eager, adjustments=[0, 0, 0, 100, 0])
+        assert gates(of)[5] == ("dismissal_limit" if count == dismissals else "")
 
 
 def test_figures_that_do_not_hold_are_refused() -> None:

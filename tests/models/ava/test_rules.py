@@ -153,7 +153,7 @@ adjustment = st.lists(st.floats(-200, 200, width=32), min_size=5, max_size=5)
 def test_the_scorer_moves_signals_within_its_bound(adjustments: list[float], bound: float) -> None:
     """final = clamp(rule + clip(adjustment, -bound, bound)); the rule's value stays as it was."""
     of = verdict(row_of(CHECKOUT), policy=Policy(installed_catalog(), bound=bound), adjustments=adjustments)
-    moved = np.clip(np.float32(adjustments).astype(np.float64), -bound, bound)
+    moved = np.clip(np.array(adjustments, np.float32).astype(np.float64), -bound, bound)
     assert of.final[0].tolist() == np.clip(of.rule[0] + moved, 0, 100).tolist()
     assert of.rule[0].tolist() == verdict(row_of(CHECKOUT)).rule[0].tolist()
 

@@ -1,0 +1,188 @@
+"""A decision made again from its record: the same bits, and any change is seen."""
+
+from __future__ import annotations
+
+import copy
+import random
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from models.ava.catalog import installed_catalog
+from models.ava.deciding import BY_EVENT, Decider, Evaluations, Policy
+from models.ava.draws import Draws
+from models.ava.history import friction_set, no_history
+from models.ava.profiles import PROFILE_NAMES
+from models.ava.records import decision_record, intervention_record
+from models.ava.replay import ReplayRefused, differences, redecide
+from models.ava.sites import MODES, SiteContext
+from models.bandit.posterior import Posterior
+from models.behaviour.moment import INPUT_PLACE, INPUTS
+from schemas.codec import Decoder
+from schemas.encoder import Encoder
+from schemas.record_type import record_type
+from schemas.store import SchemaStore
+from schemas.validation import violations
+from tests.models.ava.cases import FREE, MASTER, REFUSED_PAYMENT, STARTED_MS, evaluations, row_of
+from tests.models.ava.strategies import LIKELY, NUMBERS
+
+POLICY = Policy(installed_catalog(), scorer="rules-7", bound=12.5, sample_rate=0.25)
+DRAWS = Draws(MASTER)
+COUNT = 2_500
+SITES = [
+    SiteContext(f"site-{k}", k, mode, profile, opted_in=k % 3 == 0, sessions=90 * k, holdout_share=0.1,
+                forbidden_actions=frozenset(["active_chat"] if k % 2 else []))
+    for k, (mode, profile) in enumerate((m, p) for m in MODES for p in PROFILE_NAMES)
+]  # fmt: skip
+
+
+def random_evaluations(seed: int) -> Evaluations:
+    """COUNT evaluations of all kinds: page types, frictions, histories, adjustments."""
+    source = np.random.default_rng(seed)
+    x = np.tile(row_of({"page_type.category": 0, "page_type.checkout": 1}), (COUNT, 1))
+    for name in LIKELY:
+        told = source.random(COUNT) < 0.06
+        high = 2 if INPUTS[INPUT_PLACE[name]].unit == "0/1" else 12
+        x[told, INPUT_PLACE[name]] = source.integers(0, high, COUNT)[told]
+    x[:, INPUT_PLACE["age_s"]] = source.gamma(2, 200, COUNT)
+    x[:, INPUT_PLACE["cart_value"]] = source.gamma(1, 150, COUNT)
+    x[:, INPUT_PLACE["price_mean"]] = source.random(COUNT)
+    history = no_history(COUNT)
+    history["decisions"] = source.integers(0, 5, COUNT)
+    history["nudge"] = source.integers(0, 4, COUNT)
+    decided = source.random(COUNT) < 0.5
+    history["since_any_s"][decided] = (source.random(COUNT) * 600)[decided]
+    for name, numbers in (("handled", NUMBERS), ("raised", (89, 94, 212))):
+        for row in np.flatnonzero(source.random(COUNT) < 0.3):
+            history[name][row] = friction_set(source.choice(numbers, 2).tolist())
+    return Evaluations(
+        features=x,
+        consented=np.ones(COUNT, np.uint8),
+        history=history,
+        adjustments=source.normal(0, 10, (COUNT, 5)).astype(np.float32),
+        site=source.integers(0, len(SITES), COUNT).astype(np.int32),
+        bucket=source.integers(0, 10_000, COUNT).astype(np.uint16),
+        session=[f"session-{k}" for k in range(COUNT)],
+        visit_started_at=np.full(COUNT, STARTED_MS) + np.arange(COUNT),
+        decided_at=np.full(COUNT, STARTED_MS + 1_000_000) + np.arange(COUNT),
+        timer=source.integers(BY_EVENT, 6, COUNT).astype(np.int8),
+        post_session=source.random(COUNT) < 0.1,
+    )
+
+
+def random_posteriors(seed: int) -> dict[str, Posterior]:
+    """Graded rewards of half of the arms, few and many."""
+    source = random.Random(seed)
+    known = {}
+    for site in SITES:
+        for friction in installed_catalog().frictions:
+            for action in (*friction.actions, "no_op"):
+                if source.random() < 0.5:
+                    rewards = [source.random() for _ in range(source.choice([1, 7, 60, 150]))]
+                    squares = sum(reward * reward for reward in rewards)
+                    arm = f"a:{site.site_id}:{friction.id}:{action}"
+                    known[arm] = Posterior(len(rewards), sum(rewards), squares, source.randrange(9_999))
+    return known
+
+
+@pytest.fixture(scope="module")
+def recorded() -> list[dict[str, Any]]:
+    """Every record of a batch, written and read as the topic holds them."""
+    several = random_evaluations(3)
+    decided = Decider(POLICY, DRAWS).decide(several, SITES, random_posteriors(4))
+    concluded = {one.evaluation: one for one in decided.conclusions}
+    records = [
+        decision_record(POLICY, several, decided, e, SITES[several.site[e]], concluded.get(e))
+        for e in sorted({*concluded, *decided.sampled})
+    ]
+    kind = record_type("decision")
+    encoder = Encoder(kind)
+    read = Decoder(kind, SchemaStore()).decode([encoder.encode(record) for record in records])
+    assert not read.bad
+    assert violations(read.batch, kind) == []
+    back: list[dict[str, Any]] = read.batch.to_pylist()
+    assert back == records
+    return back
+
+
+def test_a_thousand_decisions_come_out_the_same(recorded: list[dict[str, Any]]) -> None:
+    """Bit for bit, with the recorded draw and with the draw made again, of every result and tier."""
+    results = Counter(record["result"] for record in recorded)
+    assert len(recorded) > 1_000
+    assert all(results[result] > 50 for result in ("fire", "no_op", "holdout", "suppress"))
+    assert {record["tier"] for record in recorded} == {"MONITOR", "PASSIVE", "NUDGE", "ACTIVE", "ESCALATE"}
+    for record in recorded:
+        assert differences(record, redecide(record, POLICY)) == []
+        assert differences(record, redecide(record, POLICY, DRAWS)) == []
+
+
+def test_a_changed_input_is_seen(recorded: list[dict[str, Any]]) -> None:
+    """A feature, a posterior, a bound, a key or a conclusion that is not what the rest gives shows."""
+    record = next(one for one in recorded if one["result"] == "fire" and "F094" in one["frictions"])
+    changed = copy.deepcopy(record)
+    changed["features"][INPUT_PLACE["count.payment_error"]] = 0.0
+    told = differences(changed, redecide(changed, POLICY))
+    assert any(one.startswith("rule_signals.friction: ") for one in told)
+    other_arm = copy.deepcopy(record)
+    other_arm["arms"][0]["reward_sum"] += 0.5
+    assert any(one.startswith("arms[0].propensity: ") for one in differences(other_arm, redecide(other_arm, POLICY)))
+    another = Draws(bytes(32))
+    assert any(one.startswith("draw: ") for one in differences(record, redecide(record, POLICY, another)))
+    shadow = Policy(installed_catalog(), bound=0.0)
+    assert any(one.startswith("signals.") for one in differences(record, redecide(record, shadow)))
+    fired = {**record, "action": "active_chat"}
+    assert differences(fired, redecide(fired, POLICY)) == [f"action: 'active_chat', now {record['action']!r}"]
+    lost = {**record, "arms": record["arms"][1:]}
+    assert any(one.startswith("arms: ") for one in differences(lost, redecide(lost, POLICY)))
+
+
+def test_what_was_decided_by_another_version_is_refused(recorded: list[dict[str, Any]]) -> None:
+    """The message names the version that is needed."""
+    for name in ("catalog", "feature_set"):
+        with pytest.raises(ReplayRefused, match=rf"found {name} 00ff; .*whose {name} is 00ff"):
+            redecide({**recorded[0], name: "00ff"}, POLICY)
+    with pytest.raises(ReplayRefused, match="found 3 features; expected 128"):
+        redecide({**recorded[0], "features": [1.0, 2.0, 3.0]}, POLICY)
+
+
+def test_ids_are_unique(recorded: list[dict[str, Any]]) -> None:
+    """An evaluation that concluded nothing does not take the id of the next conclusion."""
+    ids = [record["decision_id"] for record in recorded]
+    assert len(set(ids)) == len(ids)
+    for record in recorded:
+        of = f"{record['session_id']}:{record['visit_started_at']}:{record['number']}"
+        assert record["decision_id"] == (of if record["result"] != "suppress" else f"{of}@{record['decided_at']}")
+
+
+def test_a_record_tells_what_was_lowered_and_raised() -> None:
+    """A raised payment failure in limited_active: what it was, what it is, and why."""
+    site = SiteContext("shop")
+    one = evaluations(row_of(REFUSED_PAYMENT))
+    decided = Decider(POLICY, DRAWS).decide(one, [site], {})
+    record = decision_record(POLICY, one, decided, 0, site, decided.conclusions[0])
+    assert record["loud_limit"] == "ESCALATE to NUDGE: limited_active, young_site"
+    assert record["gates"] == ["", "", "payment_failed", "", "limited_active", "", ""]
+    assert (record["tier"], record["friction_id"], record["frictions"]) == ("NUDGE", "F094", ["F094"])
+    assert (record["trigger"], record["timer"], record["history"]["since_any_s"]) == ("event", None, None)
+
+
+def test_an_intervention_fits_its_schema() -> None:
+    """What fires is told with the decision's id, its action, arm and propensity."""
+    by = Decider(POLICY, DRAWS)
+    for k in range(20):
+        one = evaluations(row_of(REFUSED_PAYMENT), session=f"s{k}")
+        decided = by.decide(one, [FREE], {})
+        conclusion = decided.conclusions[0]
+        if conclusion.result == "fire":
+            break
+    record = intervention_record(one, decided, conclusion, FREE)
+    kind = record_type("intervention")
+    read = Decoder(kind, SchemaStore()).decode([Encoder(kind).encode(record)])
+    assert violations(read.batch, kind) == []
+    assert read.batch.to_pylist() == [record]
+    assert record["intervention_id"] == f"s{k}:{STARTED_MS}:0"
+    assert (record["tier"], record["friction_id"], record["trigger"]) == ("ESCALATE", "F094", "event")
+    assert record["arm_id"] == f"a:shop:F094:{record['action']}"
+    assert record["propensity"] == conclusion.propensity < 1
