@@ -7,7 +7,7 @@ import sys
 import typer
 
 from schemas.errors import LamstreamError
-from services.cli import config, demo, replay, topics, worker
+from services.cli import config, demo, replay, topics, train, worker
 
 cli = typer.Typer(
     name="lam",
@@ -21,6 +21,7 @@ cli.command(name="demo")(demo.demo)
 cli.command(name="replay")(replay.replay)
 cli.command(name="config")(config.config)
 cli.add_typer(topics.topics, name="topics")
+cli.add_typer(train.train, name="train")
 
 
 def main() -> None:
