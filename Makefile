@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test test-system check kafka kafka-stop bench lock clean
+.PHONY: help install install-dev install-train demo test test-system test-models check kafka kafka-stop bench lock clean
 
 BIN := .venv/bin
 STAMPS := .venv/.stamps
@@ -39,18 +39,24 @@ install: $(STAMPS)/stream ## What the stream and the demo need, into .venv
 
 install-dev: $(STAMPS)/dev ## What tests and checks need as well, into the same .venv
 
+install-train: $(STAMPS)/train ## What training needs as well (torch, a few GB), into the same .venv
+
 demo: install ## A simulated shop through the whole stream (DURATION, SPEED, KAFKA, INPUT, FORMAT)
 	@exec $(BIN)/lam demo $(if $(DURATION),--duration $(DURATION)) $(if $(SPEED),--speed $(SPEED)) \
 		$(if $(KAFKA),--kafka $(KAFKA)) $(if $(INPUT),--input $(INPUT)) $(if $(FORMAT),--format $(FORMAT))
 
 test: install-dev ## The fast tests, on the embedded broker and real Kafka (PYTEST="-k name")
-	@exec $(BIN)/python -m pytest -q -rs -m "not system" $(PYTEST)
+	@exec $(BIN)/python -m pytest -q -rs -m "not system and not models" $(PYTEST)
 
 test-system: install-dev ## The slow tests on real Kafka (SHORT=1: those that fit into 3 minutes)
 	@status=0; $(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \
 		$(BIN)/python -m pytest -q -rs -m system $(if $(SHORT),-x) $(PYTEST) || status=$$?; \
 	if [[ -n "$(SHORT)" && $$status == 124 ]]; then echo "nothing failed in $(SHORT_LIMIT_S) s; stopped there"; \
 	else exit $$status; fi
+
+test-models: install-train ## The tests of training (SHORT=1: they must end within 3 minutes)
+	@$(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \
+		$(BIN)/python -m pytest -q -rs -m models $(if $(SHORT),-x) $(PYTEST)
 
 check: install-dev ## Lint, format, types, and which package may import which
 	@$(BIN)/ruff check .
@@ -70,6 +76,7 @@ bench: $(STAMPS)/bench ## The standard job here, in stock Faust, and its floor (
 lock: $(UV) ## Pin in requirements/ what setup.cfg asks for (UPGRADE=1: the newest of each)
 	@$(COMPILE) setup.cfg -o requirements/stream.txt
 	@$(COMPILE) --extra dev setup.cfg -o requirements/dev.txt
+	@$(COMPILE) --extra dev --extra train setup.cfg -o requirements/train.txt
 	@$(COMPILE) bench/peers/stock_faust/requirements.in -o bench/peers/stock_faust/requirements.txt
 
 clean: ## Remove environment, caches and the data of `make kafka` (stops it first)
@@ -92,6 +99,10 @@ $(STAMPS)/stream: requirements/stream.txt setup.cfg pyproject.toml | $(BIN)/pyth
 
 $(STAMPS)/dev: requirements/dev.txt $(STAMPS)/stream
 	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/dev.txt
+	@mkdir -p $(STAMPS) && touch $@
+
+$(STAMPS)/train: requirements/train.txt $(STAMPS)/dev
+	@$(UV) pip install -q --python $(BIN)/python --require-hashes -r requirements/train.txt
 	@mkdir -p $(STAMPS) && touch $@
 
 # What peers need and the product does not.

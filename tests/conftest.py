@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import hypothesis
@@ -18,6 +19,7 @@ hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
+OF_TRAINING = ROOT / "tests" / "models" / "training"
 SKIPS = pytest.StashKey[dict[str, str]]()
 
 
@@ -64,8 +66,16 @@ def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(_Skips(config.stash[SKIPS]))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Where torch is not installed, tests of training are not even imported, unless they are what was asked for."""
+    asked_for = config.getoption("markexpr") == "models"
+    return True if collection_path == OF_TRAINING and not asked_for and find_spec("torch") is None else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
+        if OF_TRAINING in item.path.parents:
+            item.add_marker(pytest.mark.models)
         if (ROOT / "tests" / "system") in item.path.parents:
             item.add_marker(pytest.mark.system)
 
