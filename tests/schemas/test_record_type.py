@@ -29,7 +29,7 @@ def test_columns_are_the_fields_in_their_order() -> None:
 def test_a_name_without_a_schema_is_refused_with_those_there_are() -> None:
     """An unknown record type or field is refused, and the message lists what there is."""
     with pytest.raises(
-        SchemaError, match="no record type 'sesion-event'; expected one of arm-posterior, .*session-event, "
+        SchemaError, match=r"no record type 'sesion-event'; expected one of arm-posterior, .*session-event, "
     ):
         record_type("sesion-event")
     with pytest.raises(SchemaError, match=r"no field sight_id in lamstream.SiteDelta; expected one of site_id"):
