@@ -59,20 +59,32 @@ class _Mark(NamedTuple):
 
 @dataclass(frozen=True)
 class Intake:
-    """Reads the records of one topic. `key_field` must equal the record key; `replay` accepts watermark records."""
+    """Reads the records of one topic.
+
+    `key_field` must equal the record key; `replay` accepts watermark records. In a `compact` topic a record without
+    value deletes its key for readers to come: no agent sees it, and it is no bad record.
+    """
 
     record_type: RecordType
     decoder: Decoder
     key_field: str
     replay: bool
+    compact: bool = False
 
     @classmethod
     def of(
-        cls, record_type: RecordType, store: SchemaStore, key_field: str, *, replay: bool, divert_unknown: bool
+        cls,
+        record_type: RecordType,
+        store: SchemaStore,
+        key_field: str,
+        *,
+        replay: bool,
+        divert_unknown: bool,
+        compact: bool = False,
     ) -> Intake:
         """An intake with its own decoder; `divert_unknown` dead-letters records whose schema is not known."""
         decoder = Decoder(record_type, store, unknown="dlq" if divert_unknown else "raise")
-        return cls(record_type, decoder, key_field, replay)
+        return cls(record_type, decoder, key_field, replay, compact)
 
     def empty(self, watermark: int) -> Slice:
         """A slice without records."""
@@ -87,6 +99,8 @@ class Intake:
         """
         records = [record for part in parts for record in part.records]
         marks, read = self._watermark_records(records)
+        if self.compact:
+            read = [position for position in read if records[position].value() is not None]
         decoded = self.decoder.decode([records[position].value() for position in read])
         diverted = [_divert(records, read[bad.index], bad, "decode") for bad in decoded.bad]
         columns, kept = decoded.batch, np.asarray(read, np.int64)[decoded.rows]

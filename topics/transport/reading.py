@@ -90,6 +90,7 @@ class Reading:
             spec.key,
             replay=self._settings.clock is Clock.EVENT,
             divert_unknown=divert_unknown,
+            compact=spec.compact,
         )
 
     def _learn(self, fingerprint: str, schema: bytes | None) -> None:

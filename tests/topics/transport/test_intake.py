@@ -49,8 +49,10 @@ class Raw:
         return 1, self.at
 
 
-def intake(*, replay: bool = False) -> Intake:
-    return Intake.of(record_type("session-event"), SchemaStore(), "session_id", replay=replay, divert_unknown=True)
+def intake(*, replay: bool = False, compact: bool = False) -> Intake:
+    return Intake.of(
+        record_type("session-event"), SchemaStore(), "session_id", replay=replay, divert_unknown=True, compact=compact
+    )
 
 
 def good(number: int, **fields: Any) -> Raw:
@@ -90,6 +92,23 @@ def test_outside_a_replay_a_watermark_record_is_a_null_value() -> None:
     (part,) = intake().take([Part([mark(NOON + 50)], BEFORE_ALL)])
     assert [one.reason for one in part.diverted] == ["null_value"]
     assert part.watermark == BEFORE_ALL
+
+
+def test_a_null_value_deletes_in_a_compacted_topic_and_is_bad_elsewhere() -> None:
+    """A deletion reaches neither an agent nor the dead letters, and its neighbours keep their places."""
+    records: list[Record] = [good(0), Raw(b"s-0", None), Raw(b"s-0", b"?"), good(1)]
+    (compacted,) = intake(compact=True).take([Part(records, BEFORE_ALL)])
+    assert compacted.columns.column("event_id").to_pylist() == ["e-0", "e-1"]
+    assert compacted.watermarks.tolist() == [NOON, NOON + 1]
+    assert [one.position for one in compacted.diverted] == [2]
+    (other,) = intake().take([Part(records, BEFORE_ALL)])
+    assert [(one.position, one.reason) for one in other.diverted] == [(1, "null_value"), (2, "not_avro")]
+
+
+def test_a_watermark_record_moves_a_compacted_topic_too() -> None:
+    """A replay's watermark records have no value; they are no deletions."""
+    (part,) = intake(replay=True, compact=True).take([Part([good(0), mark(NOON + 900)], BEFORE_ALL)])
+    assert part.watermark == NOON + 900
 
 
 def test_without_records_a_slice_is_empty_and_keeps_the_watermark() -> None:
