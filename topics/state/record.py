@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.codec import Decoder, Encoder, SchemaStore
 from schemas.record_type import RecordType
 from topics.errors import RestoreFailed
 from topics.state.base import Changes
+from topics.state.due import DueIndex
 
 KEY_BYTES_ESTIMATE = 150
+DUE_BYTES_ESTIMATE = 200
+"""A due time's entries in dictionary and heap."""
+
+
+class _Kept(NamedTuple):
+    value: bytes | None
+    due: int | None
 
 
 class RecordState:
-    """The records of one partition, kept encoded; `get` decodes."""
+    """The records of one partition, kept encoded; `get` decodes.
 
-    def __init__(self, record_type: RecordType, store: SchemaStore) -> None:
+    `due` names a field of ms since the epoch, null for never: `due()` finds the keys it has come for.
+    """
+
+    def __init__(self, record_type: RecordType, store: SchemaStore, due: str | None = None) -> None:
+        if due is not None:
+            record_type.field_named(due)
         self.record_type = record_type
+        self._due_field = due
+        self._due = DueIndex()
         self._encoder = Encoder(record_type)
         self._decoder = Decoder(record_type, store, unknown="dlq")
         self._values: dict[str, bytes] = {}
-        self._pre_images: dict[str, bytes | None] = {}
+        self._pre_images: dict[str, _Kept] = {}
         self._bytes = 0
 
     def __len__(self) -> int:
@@ -35,14 +50,14 @@ class RecordState:
     @property
     def memory_bytes(self) -> int:
         """Bytes held for records and keys, estimated."""
-        return self._bytes + len(self._values) * KEY_BYTES_ESTIMATE
+        return self._bytes + len(self._values) * KEY_BYTES_ESTIMATE + len(self._due) * DUE_BYTES_ESTIMATE
 
     def get(self, key: str) -> dict[str, Any] | None:
-        """The key's record, or None."""
+        """The key's record, or None; it can be put again as it is."""
         value = self._values.get(key)
         if value is None:
             return None
-        record: dict[str, Any] = self._decoder.decode([value]).batch.to_pylist()[0]
+        record: dict[str, Any] = self._decoder.decode([value]).batch.to_pylist(maps_as_pydicts="strict")[0]
         return record
 
     def put(self, key: str, record: Mapping[str, Any]) -> None:
@@ -50,12 +65,17 @@ class RecordState:
 
         Raises SchemaError where the record does not fit its schema.
         """
-        self._replace(key, self._encoder.encode(record))
+        due = None if self._due_field is None else record.get(self._due_field)
+        self._replace(key, _Kept(self._encoder.encode(record), due))
 
     def delete(self, key: str) -> None:
         """Remove the key, where it is known."""
         if key in self._values:
-            self._replace(key, None)
+            self._replace(key, _Kept(None, None))
+
+    def due(self, watermark: int) -> list[str]:
+        """Keys whose `due` field is at or before the watermark, by due time and key."""
+        return self._due.until(watermark)
 
     def __iter__(self) -> Iterator[str]:
         """Every key, in no particular order."""
@@ -63,7 +83,7 @@ class RecordState:
 
     def changes(self) -> Changes:
         """What the open span changed: the last value of each touched key."""
-        changed = [key for key, before in self._pre_images.items() if self._values.get(key) != before]
+        changed = [key for key, before in self._pre_images.items() if self._values.get(key) != before.value]
         return Changes(changed, [self._values.get(key) for key in changed])
 
     def keep(self) -> None:
@@ -81,24 +101,27 @@ class RecordState:
 
         Raises RestoreFailed for a value that is no record of this type, or whose writer's schema is not known.
         """
-        present = [value for value in values if value is not None]
-        for bad in self._decoder.decode(present).bad:
+        decoded = self._decoder.decode([value for value in values if value is not None])
+        for bad in decoded.bad:
             raise RestoreFailed(
                 f"state {self.record_type.name}: a changelog record cannot be read: {bad.message}; run the version "
                 "that wrote it, or delete the changelog topic and the group's offsets, run `lam topics apply`, and "
                 "begin with empty state"
             )
+        none = [None] * len(decoded.batch)
+        dues = iter(none if self._due_field is None else decoded.batch.column(self._due_field).to_pylist())
         for key, value in zip(keys, values, strict=True):
-            self._set(key, value)
+            self._set(key, _Kept(value, None if value is None else next(dues)))
 
-    def _replace(self, key: str, value: bytes | None) -> None:
-        self._pre_images.setdefault(key, self._values.get(key))
-        self._set(key, value)
+    def _replace(self, key: str, kept: _Kept) -> None:
+        self._pre_images.setdefault(key, _Kept(self._values.get(key), self._due.get(key)))
+        self._set(key, kept)
 
-    def _set(self, key: str, value: bytes | None) -> None:
+    def _set(self, key: str, kept: _Kept) -> None:
         self._bytes -= len(self._values.get(key, b""))
-        if value is None:
+        self._due.set(key, kept.due)
+        if kept.value is None:
             self._values.pop(key, None)
         else:
-            self._values[key] = value
-            self._bytes += len(value)
+            self._values[key] = kept.value
+            self._bytes += len(kept.value)

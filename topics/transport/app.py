@@ -92,10 +92,10 @@ class StreamApp(faust.App):
         self.state_factories[layout.name] = lambda: ColumnState(layout)
         return StateHandle(layout.name)
 
-    def record_state(self, name: str, record: str) -> StateHandle[RecordState]:
-        """A state of Avro records of the record type `record`."""
+    def record_state(self, name: str, record: str, due: str | None = None) -> StateHandle[RecordState]:
+        """A state of Avro records of the record type `record`; `due` names the field that its `due()` goes by."""
         store = SchemaStore()
-        self.state_factories[name] = lambda: RecordState(record_type(record), store)
+        self.state_factories[name] = lambda: RecordState(record_type(record), store, due)
         return StateHandle(name)
 
     def _create_directories(self) -> None:
