@@ -205,7 +205,15 @@ _WRITTEN = (
     TopicSpec(SCHEMAS_TOPIC, "Writers' schemas by fingerprint.", compact=True, partitions=1),
 )
 
-GROUPS = MappingProxyType({group.name: group for group in (Group("live", ("session-event",), ("session",)),)})
+GROUPS = MappingProxyType(
+    {
+        group.name: group
+        for group in (
+            Group("live", ("session-event",), ("session",)),
+            Group("assembly", ("mutation", "tombstone", "container-activity"), ("container",)),
+        )
+    }
+)
 
 
 def _derived(written: Iterable[TopicSpec]) -> Iterable[TopicSpec]:
