@@ -233,6 +233,8 @@ def test_stats_leave_once_an_event_hour() -> None:
     container, effects = passed(container, BORN + 2 * HOUR_MS)
     assert effects.stats is not None
     assert [hour["hour"] for hour in effects.stats["hours"]] == [MIDNIGHT, BORN, BORN + HOUR_MS]
+    busy = tell(activity(1), to=tell(activity(1), watermark=BORN), watermark=BORN + HOUR_MS)
+    assert passed(busy, BORN + HOUR_MS)[1].stats is not None, "what comes does not put off what is due"
     container, effects = passed(tell(tombstone(), to=container), FIRST)
     assert effects.stats is not None
     assert passed(container, FINAL)[1].stats is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import sqrt
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ from models.assembly.user import user
 from tests.models.assembly.events import BORN, activity, parent_stats
 
 
-def container(*rows: dict[str, object]) -> Container:
+def container(*rows: dict[str, Any]) -> Container:
     made = Container("c-1", "shop")
     for row in rows:
         after = on_activity(made, row, BORN)
@@ -97,7 +98,7 @@ def test_interference_is_a_difference_above_two_standard_errors() -> None:
     assert flagged
     assert holdout_difference(Sums(10, 5.5, 3.1), low)[1] is False
     assert holdout_difference(Sums(9, 9.0, 9.0), low) == (None, False)
-    held = {"holdout_n": 10, "holdout_reward_sum": 6.0, "holdout_reward_sum_sq": 3.7}
+    held: dict[str, Any] = {"holdout_n": 10, "holdout_reward_sum": 6.0, "holdout_reward_sum_sq": 3.7}
     said = reward(container(activity(50, **held)), None)
     assert (said["holdout_difference"], said["interference"]) == (pytest.approx(0.6 - 19 / 40), True)
 

@@ -110,7 +110,7 @@ def test_a_null_value_deletes_in_a_compacted_topic_and_is_bad_elsewhere() -> Non
     assert compacted.watermarks.tolist() == [NOON, NOON + 1]
     assert [one.position for one in compacted.diverted] == [2]
     (other,) = intake().take([Part(records, BEFORE_ALL)])
-    assert [(one.position, one.reason) for one in other.diverted] == [(1, "null_value"), (2, "too_short")]
+    assert [(one.position, one.reason) for one in other.diverted] == [(1, "null_value"), (2, "not_avro")]
 
 
 def test_a_watermark_record_moves_a_compacted_topic_too() -> None:
