@@ -56,6 +56,11 @@ class Friction:
         return friction_number(self.id)
 
 
+def severest_first(friction: Friction) -> tuple[int, str]:
+    """The order of frictions: by falling severity, then by id."""
+    return -friction.severity, friction.id
+
+
 class CompiledCatalog(NamedTuple):
     """The c frictions by falling severity, then by id, with their t terms one after the other.
 
@@ -137,7 +142,7 @@ def catalog_from(document: Any) -> Catalog:
     )
     canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     digest = hashlib.sha256(canonical.encode()).hexdigest()[:HASH_CHARACTERS]
-    return Catalog(tuple(sorted(frictions, key=lambda f: (-f.severity, f.id))), tuple(document["none"]), digest)
+    return Catalog(tuple(sorted(frictions, key=severest_first)), tuple(document["none"]), digest)
 
 
 @lru_cache(maxsize=1)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from models.ava.catalog import Catalog
+from models.ava.catalog import Catalog, severest_first
 from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, SUPPRESSED, Conclusion, Decided, Evaluations, Policy
 from models.ava.gates import MODE_CONDITIONS
-from models.ava.history import NEVER_S, NO_FRICTION, contains, friction_id, members
+from models.ava.history import NEVER_S, NO_FRICTION, friction_id, members
 from models.ava.judging import SIGNALS, Verdicts
 from models.ava.sites import SiteContext
 from models.behaviour.codes import BY_TIMER, TIMERS
@@ -107,19 +107,30 @@ def _result(policy: Policy, verdicts: Verdicts, e: int, conclusion: Conclusion |
 
 
 def _history(evaluations: Evaluations, e: int) -> dict[str, Any]:
-    past = evaluations.history[e]
-    since = {name: float(past[name]) for name in ("since_any_s", "since_active_s", "since_nudge_s")}
+    decisions, loud, active, nudge, since_any_s, since_active_s, since_nudge_s, handled, raised = (
+        evaluations.history[e].item()
+    )
     return {
-        **{name: int(past[name]) for name in ("decisions", "loud", "active", "nudge")},
-        **{name: seconds if seconds != NEVER_S else None for name, seconds in since.items()},
-        "handled": [friction_id(number) for number in members(past["handled"])],
-        "raised": [friction_id(number) for number in members(past["raised"])],
+        "decisions": decisions,
+        "loud": loud,
+        "active": active,
+        "nudge": nudge,
+        "since_any_s": _since(since_any_s),
+        "since_active_s": _since(since_active_s),
+        "since_nudge_s": _since(since_nudge_s),
+        "handled": [friction_id(number) for number in members(handled)],
+        "raised": [friction_id(number) for number in members(raised)],
     }
+
+
+def _since(seconds: float) -> float | None:
+    return seconds if seconds != NEVER_S else None
 
 
 def _judgement(evaluations: Evaluations, verdicts: Verdicts, e: int, catalog: Catalog) -> dict[str, Any]:
     friction = int(verdicts.friction[e])
-    detected = verdicts.detected[e]
+    by_number = catalog.by_number
+    detected = [by_number[number] for number in members(verdicts.detected[e])]
     return {
         "rule_signals": _signals(verdicts.rule[e]),
         "adjustments": {name: _admitted(v) for name, v in _signals(evaluations.adjustments[e]).items()},
@@ -127,9 +138,9 @@ def _judgement(evaluations: Evaluations, verdicts: Verdicts, e: int, catalog: Ca
         "composite": float(verdicts.composite[e]),
         "composite_tier": TIERS[verdicts.composite_tier[e]],
         "tier": TIERS[verdicts.tier[e]],
-        "frictions": [one.id for one in catalog.frictions if contains(detected, one.number)],
+        "frictions": [one.id for one in sorted(detected, key=severest_first)],
         "friction_id": friction_id(friction) if friction != NO_FRICTION else None,
-        "gates": [CONDITIONS[condition] for condition in verdicts.gates[e]],
+        "gates": [CONDITIONS[condition] for condition in verdicts.gates[e].tolist()],
         "loud_limit": _lowered(verdicts, e),
     }
 
