@@ -7,4 +7,4 @@ from topics.settings import load_settings
 from topics.transport.app import StreamApp
 
 app = StreamApp(load_settings())
-metrics = AgentMetrics(app.meter.registry)
+app.metrics = AgentMetrics(app.meter.registry).apply

@@ -18,8 +18,7 @@ from topics.transport.batch import RecordBatch, Unit
 containers = app.record_state("container", "container-state", due="due_at")
 config = AssemblyConfig(lateness_ms=int(app.settings.lateness_s * 1000))
 parents = ParentStats()
-if hasattr(app, "global_state"):
-    app.global_state("container-stats", parents.apply)
+app.global_state("container-stats", parents.apply)
 
 
 @app.agent(app.group("assembly"))

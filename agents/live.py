@@ -1,44 +1,49 @@
-"""Live sessions: every event folds into its visit; what follows leaves as interventions and sums of sites."""
+"""Live sessions: events fold into visits, visits are scored and decided on, decisions are rewarded."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterable
 
 from agents.app import app
+from agents.knowledge import minds
 from models.behaviour.columns import event_columns
-from models.behaviour.config import FoldConfig
-from models.behaviour.fold import Folded, fold, pass_time
+from models.behaviour.fold import Batch
 from models.behaviour.layout import SESSION_LAYOUT
-from models.behaviour.records import interventions, site_deltas
+from models.live.buckets import visitor_buckets
+from models.live.turn import Source, Turn
 from topics.state.column import ColumnState
 from topics.transport.batch import RecordBatch, Unit
 
 sessions = app.column_state(SESSION_LAYOUT)
-config = FoldConfig(
-    lateness_ms=int(app.settings.lateness_s * 1000),
-    timer_slack_ms=int(app.settings.timer_slack_s * 1000),
-)
 
 
 @app.agent(app.group("live"))
 async def live(batches: AsyncIterable[RecordBatch]) -> None:
-    """Fold what came, then let time pass for every visit that waits for it."""
+    """Fold what came and decide on it, then let time pass for every visit that waits for it."""
     async for batch in batches:
         with batch.unit() as unit:
             visits = sessions.of(batch)
-            events = event_columns(batch.columns, batch.event_time, batch.arrival, batch.watermarks)
-            rows = visits.row_numbers(batch.columns["session_id"])
-            folded = fold(visits.rows, rows, events, config)
-            conclude(unit, visits, folded)
-            due = visits.due(batch.watermark)
-            passed = pass_time(visits.rows, due, batch.watermark, config)
-            conclude(unit, visits, passed)
-            for delta in site_deltas((folded, passed), batch.topic, batch.partition.number, batch.watermark):
-                unit.send("site-delta", delta)
+            events = events_of(batch, visits)
+            source = Source(batch.topic, batch.partition.number, batch.watermark)
+            turn = Turn(minds, visits.rows, visits.keys_of, source)
+            turn.take(events)
+            turn.pass_time(visits.due(batch.watermark))
+            visits.release(turn.freed())
+            send(turn, unit)
 
 
-def conclude(unit: Unit, visits: ColumnState, folded: Folded) -> None:
-    """Send the interventions, and give back the rows of visits that ended."""
-    for intervention in interventions(folded, visits.keys_of(folded.evaluations.row)):
-        unit.send("intervention", intervention)
-    visits.release(folded.freed)
+def events_of(batch: RecordBatch, visits: ColumnState) -> Batch:
+    """The events of a batch, each with the row of its session."""
+    index = visits.row_numbers(batch.columns["session_id"])
+    buckets = visitor_buckets(visits.rows, index, batch.columns, minds.draws)
+    return Batch(index, event_columns(batch.columns, batch.event_time, batch.arrival, batch.watermarks), buckets)
+
+
+def send(turn: Turn, unit: Unit) -> None:
+    """Send and count what a turn came to."""
+    turn.finish()
+    for topic, records in turn.records.items():
+        for record in records:
+            unit.send(topic, record)
+    for (name, labels), amount in turn.counts.items():
+        unit.count(name, amount, **dict(labels))

@@ -42,3 +42,5 @@ ACTION_TIER = MappingProxyType({action: tier for tier, actions in _BY_TIER.items
 """The tier, of schemas.vocabulary.TIERS, that an action belongs to; no_op belongs to none."""
 ACTIONS = (*ACTION_TIER, NO_OP)
 """The 22 actions by rising tier, then no_op."""
+ACTION_CODE = MappingProxyType({action: code for code, action in enumerate(ACTIONS)})
+"""The place of each action in ACTIONS."""

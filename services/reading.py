@@ -6,13 +6,14 @@ import logging
 from typing import Any
 
 from schemas.codec import Decoder
-from schemas.errors import SchemaError
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
+from topics.consuming import Record
 from topics.errors import ConfigurationError
+from topics.published_schemas import add_published
 from topics.settings import Settings
 from topics.state.global_state import GlobalState
-from topics.table import SCHEMAS_TOPIC, TOPICS
+from topics.table import TOPICS
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +28,9 @@ def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
     if spec is None or spec.record is None:
         raise ConfigurationError(f"topic {topic} holds no records; see `lam topics list`")
     values = _newest_values(settings, topic)
-    decoded = Decoder(record_type(spec.record), _schemas(settings), unknown="dlq").decode(list(values.values()))
+    store = SchemaStore()
+    add_published(store, settings)
+    decoded = Decoder(record_type(spec.record), store, unknown="dlq").decode(list(values.values()))
     keys = list(values)
     for bad in decoded.bad:
         log.warning("%s: the record of key %r cannot be read and is left out: %s", topic, keys[bad.index], bad.message)
@@ -37,20 +40,13 @@ def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
 def _newest_values(settings: Settings, topic: str) -> dict[str, bytes]:
     """The newest value of each key that was not deleted."""
     values: dict[str, bytes | None] = {}
-    reading = GlobalState(settings, settings.prefix + topic, values.__setitem__)
+
+    def keep(records: list[Record]) -> None:
+        values.update({(record.key() or b"").decode(errors="replace"): record.value() for record in records})
+
+    reading = GlobalState(settings, settings.prefix + topic, keep)
     try:
         reading.start()
     finally:
         reading.close()
     return {key: value for key, value in values.items() if value is not None}
-
-
-def _schemas(settings: Settings) -> SchemaStore:
-    """The package's schemas and those that others published."""
-    store = SchemaStore()
-    for schema in _newest_values(settings, SCHEMAS_TOPIC).values():
-        try:
-            store.add(schema.decode())
-        except (SchemaError, UnicodeDecodeError) as unusable:
-            log.warning("%s: a schema cannot be used: %s", SCHEMAS_TOPIC, unusable)
-    return store

@@ -35,6 +35,13 @@ class Clock(str, Enum):
     EVENT = "event"
 
 
+class Posteriors(str, Enum):
+    """Whether decisions go by what rewards said of arms, or keep to priors."""
+
+    LEARNING = "learning"
+    FROZEN = "frozen"
+
+
 class UnknownSchemaPolicy(str, Enum):
     """What happens to a record whose writer's schema does not turn up in time."""
 
@@ -57,6 +64,10 @@ class Settings(BaseSettings):
 
     master_key: SecretStr | None = Field(
         None, description="Key of every draw and bucket, hex or text of 16 bytes at least; the same on every worker."
+    )
+
+    posteriors: Posteriors = Field(
+        Posteriors.LEARNING, description="frozen: decisions keep to priors, whatever rewards say."
     )
 
     partitions: int = Field(12, ge=1, description="Partitions of topics that lam topics apply creates.")
@@ -135,6 +146,19 @@ class Settings(BaseSettings):
     def exactly_once(self) -> bool:
         """Whether commits are transactions."""
         return self.guarantee is Guarantee.EXACTLY_ONCE
+
+    @property
+    def master(self) -> str:
+        """The master key as it was set.
+
+        Raises ConfigurationError where none is: workers with keys of their own would draw differently.
+        """
+        if self.master_key is None:
+            raise ConfigurationError(
+                "LAM_MASTER_KEY is not set: every draw and holdout bucket comes from it, the same on every worker; set "
+                "it, for example to the output of `openssl rand -hex 32`"
+            )
+        return self.master_key.get_secret_value()
 
     @property
     def group_id(self) -> str:

@@ -35,7 +35,7 @@ def fold_cart(row: Record, event: Record) -> int:
         _purchase(row, event, event.cart_value if value_given else _worth(event))
     elif event.type == EXIT_INTENT and row.cart_items > 0:
         row.exit_with_cart += 1
-    return row.orders - orders
+    return int(row.orders - orders)
 
 
 @njit

@@ -92,7 +92,7 @@ def _begin_view(row: Record, event: Record, offset: int, container: Any) -> None
 @njit
 def _place_of(row: Record, container: Any) -> int:
     """The container's place in the row, a new one where there is room; -1 where there is none."""
-    known = np.int64(row.containers)
+    known: int = np.int64(row.containers)
     for k in range(known):
         if _same(row.container[k], container):
             return k

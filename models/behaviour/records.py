@@ -8,35 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from models.ava.frictions import FRICTIONS, NO_FRICTION
 from models.behaviour.effects import COUNTS
 from models.behaviour.fold import Folded, Rows
 from models.sites.histograms import BINS, dwell_bins, scroll_bins
-from schemas.vocabulary import EVENT_TYPES, TIERS, TRIGGERS, code
+from schemas.vocabulary import EVENT_TYPES, code
 
 PURCHASE = code(EVENT_TYPES, "purchase")
 VISIT_SUMS = ("visits", "converted_visits", "orders", "order_lines")
 SIGNALS = ("composite", "intent", "friction", "clarity", "receptivity", "value")
-
-
-def interventions(folded: Folded, sessions: Sequence[str]) -> Iterator[dict[str, Any]]:
-    """A record of intervention.avsc for each emitted evaluation; `sessions` names the session of each."""
-    emitted = folded.evaluations
-    for position, session in enumerate(sessions):
-        visit_ms = int(emitted.visit_ms[position])
-        tier = TIERS[emitted.tier[position]]
-        friction = int(emitted.friction_code[position])
-        yield {
-            "intervention_id": f"{session}:{visit_ms}:{tier}",
-            "site_id": emitted.site_id[position].decode(),
-            "session_id": session,
-            "visit_started_at": visit_ms,
-            "decided_at": int(emitted.now_ms[position]),
-            "tier": tier,
-            **{signal: float(getattr(emitted, signal)[position]) for signal in SIGNALS},
-            "friction_id": None if friction == NO_FRICTION else FRICTIONS[friction].id,
-            "trigger": TRIGGERS[emitted.trigger[position]],
-        }
 
 
 def site_deltas(folded: Sequence[Folded], topic: str, partition: int, watermark: int) -> Iterator[dict[str, Any]]:

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.behaviour.columns import SITE_DTYPE
 from models.behaviour.config import HOUR_MS, SECOND_MS
 from models.behaviour.layout import CONTAINER_DTYPE
 from models.behaviour.moment import INPUT_SET
 from models.rewards.reward import rewards
+
+_KEY_DTYPE = np.dtype([("container", CONTAINER_DTYPE), ("site", SITE_DTYPE), ("hour", "<i8")])
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -98,7 +101,8 @@ def activity(
     `topic` and `partition` say where the visits came from.
     """
     hour = seen.from_ms // HOUR_MS * HOUR_MS
-    keys = np.rec.fromarrays([seen.container, seen.site, hour], names="container,site,hour")
+    keys = np.empty(hour.size, _KEY_DTYPE)
+    keys["container"], keys["site"], keys["hour"] = seen.container, seen.site, hour
     distinct, group = np.unique(keys, return_inverse=True)
     for g, key in enumerate(distinct):
         mine = np.flatnonzero(group == g)
@@ -107,11 +111,11 @@ def activity(
         behaviour = features[visits].astype(np.float64)
         mean = behaviour.mean(axis=0)
         yield {
-            "container_id": key.container.decode(),
-            "site_id": key.site.decode(),
+            "container_id": key["container"].decode(),
+            "site_id": key["site"].decode(),
             "source_topic": topic,
             "source_partition": partition,
-            "hour": int(key.hour),
+            "hour": int(key["hour"]),
             "n": mine.size,
             "reward_sum": float(seen.reward[mine].sum()),
             "reward_sum_sq": float((seen.reward[mine] ** 2).sum()),

@@ -6,7 +6,7 @@ its deadline, in the order of these moments: a timer's decision comes before the
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
 from models.ava.draws import Draws
 from models.ava.judging import SIGNALS
@@ -34,12 +35,15 @@ from models.live.rewarding import (
 from models.live.site_book import SiteBook
 from models.live.site_sums import SiteSums
 from models.serving.scorer import Scorer
+from schemas.vocabulary import TIERS
 
 Index = npt.NDArray[np.int64]
 Rows = npt.NDArray[np.void]
 Count = tuple[str, tuple[tuple[str, str], ...]]
 
-COUNT_OF_RESULT = {"fire": "fired", "no_op": "no_ops", "holdout": "holdouts"}
+ADJUSTMENT_POINTS = np.float32(10.0)
+"""What a scorer's adjustment of 1 stands for, in points of a signal (ours); how much of it counts, its bound says."""
+FIELD_OF_RESULT = {"fire": "fired", "no_op": "no_ops", "holdout": "holdouts"}
 """The field of site-delta that counts each result."""
 
 
@@ -53,7 +57,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Minds:
-    """What a turn consults: constants of the fold, draws, sites, the decider, arms by id, and a scorer where there is one."""
+    """What a turn consults: the fold's constants, draws, sites, the decider, arms by id, a scorer where there is one."""
 
     config: FoldConfig
     draws: Draws
@@ -76,7 +80,7 @@ class Turn:
     keys_of: Callable[[Index], list[str]]
     source: Source
     records: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
-    counts: Counter[Count] = field(default_factory=Counter)
+    counts: defaultdict[Count, float] = field(default_factory=lambda: defaultdict(float))
     _touched: list[Index] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -100,6 +104,11 @@ class Turn:
             self._conclude(passed)
             waiting = passed.waiting
         self._touched.append(due)
+
+    @property
+    def folded(self) -> list[Folded]:
+        """What the steps of the fold brought so far."""
+        return self._sums.folded
 
     def freed(self) -> Index:
         """`int64[k]`: the rows that hold no visit after the turn, rising."""
@@ -129,10 +138,10 @@ class Turn:
             return
         rows, minds = self.rows, self.minds
         features = moment_matrix(rows, index, now_ms)
-        if minds.scorer is None:
-            adjustments = np.zeros((index.size, len(SIGNALS)), np.float32)
-        else:
-            adjustments = minds.scorer.score(features).adjustments
+        adjustments = np.zeros((index.size, len(SIGNALS)), np.float32)
+        if minds.scorer is not None:
+            adjustments = minds.scorer.score(features).adjustments * ADJUSTMENT_POINTS
+            self._count("scored", index.size)
         site = minds.sites.places(rows["site"][index], rows["site_id"][index])
         evaluations = Evaluations(
             features=features,
@@ -179,6 +188,10 @@ class Turn:
         self._sums.count("rewards", places)
         self._sums.count("rewards_defaulted", places[outcomes["events"] == 0])
         self._sums.count("rewards_cut", places[outcomes["cut"]])
+        defaulted, cut = outcomes["events"] == 0, outcomes["cut"]
+        self._count("rewards", int(defaulted.sum()), outcome="defaulted")
+        self._count("rewards", int((cut & ~defaulted).sum()), outcome="cut")
+        self._count("rewards", int((~cut & ~defaulted).sum()), outcome="joined")
 
     def _close(self, folded: Folded) -> None:
         """What closed visits add to the containers they saw."""
@@ -187,6 +200,7 @@ class Turn:
             return
         places, sites = self._sites(closed["site_id"])
         self._sums.count("late_conversions", places, closed["late_conversions"])
+        self._count("rewards", int(closed["late_conversions"].sum()), outcome="late")
         self._sums.count("exposures", places, closed["seen_credited"].sum(axis=1))
         self._sums.count("exposures_beyond", places, closed["containers_beyond"])
         shown = np.flatnonzero(closed["seen_credited"].any(axis=1))
@@ -213,11 +227,27 @@ class Turn:
         return np.array(places, np.int32), [book.contexts[place] for place in places]
 
     def _count_decided(self, evaluations: Evaluations, decided: Decided) -> None:
+        suppressed = decided.verdicts.suppressed
         self._sums.count("evaluations", evaluations.site)
-        self._sums.count("suppressed", evaluations.site[decided.verdicts.suppressed != 0])
+        self._sums.count("suppressed", evaluations.site[suppressed != 0])
+        self._count("evaluations", len(suppressed))
+        for code, number in enumerate(np.bincount(suppressed, minlength=1).tolist()):
+            if code:
+                self._count("suppressed", number, reason=CONDITIONS[code])
+        for gate, conditions in enumerate(decided.verdicts.gates.T):
+            for code, number in enumerate(np.bincount(conditions, minlength=1).tolist()):
+                if code:
+                    self._count("gate", number, gate=str(gate), condition=CONDITIONS[code])
         for conclusion in decided.conclusions:
             place = evaluations.site[conclusion.evaluation : conclusion.evaluation + 1]
-            self._sums.count(COUNT_OF_RESULT[conclusion.result], place)
+            self._sums.count(FIELD_OF_RESULT[conclusion.result], place)
+            self._count("decisions", 1, tier=TIERS[conclusion.tier], result=conclusion.result)
+            if conclusion.result == "fire":
+                self._count("actions", 1, action=conclusion.action)
+
+    def _count(self, name: str, amount: float, **labels: str) -> None:
+        if amount:
+            self.counts[name, tuple(labels.items())] += amount
 
 
 def _medians(sites: Sequence[SiteContext]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from models.behaviour.codes import PAGE_VIEW, PURCHASE
 from models.behaviour.columns import EventColumns, event_columns
 from models.behaviour.config import MINUTE_MS, FoldConfig
-from models.behaviour.fold import fold, pass_time
+from models.behaviour.fold import Batch, pass_time
 from models.behaviour.layout import SESSION_LAYOUT
 from models.training.inputs import moment_matrix
 from models.training.visits import Visit
@@ -107,7 +107,7 @@ def _in_order(visits: Iterable[Visit]) -> tuple[EventColumns, Int64s]:
 
 
 def _taken(columns: EventColumns, places: Int64s) -> EventColumns:
-    kept = {"sites": columns.sites, "site_hashes": columns.site_hashes}
+    kept = {name: getattr(columns, name) for name in ("containers", "sites", "site_hashes")}
     return EventColumns(**{n: kept[n] if n in kept else c[places] for n, c in columns._asdict().items()})
 
 
@@ -132,13 +132,19 @@ def _folded(columns: EventColumns, visit: Int64s, moments: _Moments, config: Fol
     snapshots = np.empty(moments.after.size, SESSION_LAYOUT.dtype)
     for step in range(place.max() + 1):
         now = np.flatnonzero(place == step)
-        fold(rows, visit[now], _taken(columns, now), config)
+        batch = Batch(visit[now], _taken(columns, now))
+        while batch.waiting.size:
+            batch.fold(rows, config)
+            rows["pending"] = 0
         taken = np.flatnonzero(place[moments.after] == step)
         snapshots[taken] = rows[visit[moments.after[taken]]]
     watermarks = moments.now_ms + config.timer_slack_ms
     # Each has a watermark of its own, but few have a timer that is due.
     for one in np.flatnonzero(snapshots["due_ms"] <= watermarks):
-        pass_time(snapshots, np.array([one]), int(watermarks[one]), config)
+        waiting = np.array([one])
+        while waiting.size:
+            waiting = pass_time(snapshots, waiting, int(watermarks[one]), config).waiting
+            snapshots["pending"][one] = 0
     return snapshots, rows
 
 

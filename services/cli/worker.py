@@ -13,11 +13,11 @@ from topics.settings import load_settings
 def worker(loglevel: str = "INFO") -> None:
     """Run one worker until it is told to stop; it commits what is open and leaves."""
     settings = load_settings()
-    identity = settings.identity
+    identity, _ = settings.identity, settings.master
     if settings.exactly_once:
         refuse_missing_or_different(report(settings))
     # The agents read the settings when they are imported, so this import must follow the checks above.
-    import agents.live  # noqa: F401
+    from agents import assembly, live, posteriors, sites  # noqa: F401
     from agents.app import app
 
     with served(settings, app.standing) as address:

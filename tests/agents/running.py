@@ -24,9 +24,9 @@ async def agent_running(
     body: Callable[[StateT, RecordBatch, Unit], None],
 ) -> AsyncIterator[Engine]:
     """An app whose one agent reads `group` and handles each batch with `body` and the state that `declare` made."""
-    app = StreamApp(settings, group)
+    app = StreamApp(settings)
     state = declare(app)
-    engine = Engine(app, cast(Any, state))
+    engine = Engine(app, cast(Any, state), cast(Any, state))
 
     @app.agent(app.group(group))
     async def agent(batches: Any) -> None:

@@ -32,7 +32,8 @@ async def joining(settings: Settings) -> AsyncIterator[Engine]:
     """An app whose agent only takes what comes; what the watermark then makes of it is another test's."""
     app = StreamApp(settings)
     known = app.record_state("container", "container-state", due="due_at")
-    engine = Engine(app, app.column_state(COUNTS))
+    counts = app.column_state(COUNTS)
+    engine = Engine(app, counts, counts)
 
     @app.agent(app.group("assembly"))
     async def joined(batches: Any) -> None:

@@ -22,7 +22,7 @@ class Scan(PartitionFold):
         """Let time pass for every visit."""
         if self.watermark is not None:
             for visit in list(self.live.values()):
-                self._pass_time(visit, self.watermark)
+                self._pass_time(visit, self.watermark, self._handed_over(visit))
 
 
 def some_events(seed: int, count: int = 1_500) -> list[Event]:

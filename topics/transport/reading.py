@@ -6,11 +6,12 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
 
-from schemas.errors import SchemaError, UnknownSchema
+from schemas.errors import UnknownSchema
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from topics.consuming import Record
 from topics.errors import SchemaMissing
+from topics.published_schemas import learn
 from topics.settings import Clock, Settings, UnknownSchemaPolicy
 from topics.state.global_state import GlobalState
 from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, TopicSpec
@@ -108,11 +109,4 @@ class Reading:
         return NoValue.WATERMARK if spec.input and self._settings.clock is Clock.EVENT else NoValue.BAD
 
     def _learn(self, records: list[Record]) -> None:
-        for record in records:
-            schema = record.value()
-            if schema is None:
-                continue
-            try:
-                self._store.add(schema.decode())
-            except (SchemaError, UnicodeDecodeError) as unusable:
-                log.warning("%s: the schema under key %r cannot be used: %s", SCHEMAS_TOPIC, record.key(), unusable)
+        learn(self._store, records)

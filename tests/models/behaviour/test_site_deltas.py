@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.behaviour.config import FoldConfig
-from models.behaviour.fold import Folded, fold, pass_time
+from models.behaviour.fold import Batch, Folded, pass_time
 from models.behaviour.layout import SESSION_LAYOUT
 from models.behaviour.records import site_deltas
 from models.sites.deltas import summed
@@ -28,7 +28,7 @@ VISITS = st.lists(
 )
 
 
-def closed(visits: list[tuple[str, float | None, float]], until_ms: int = START + DAY_MS) -> tuple[Folded, Folded]:
+def closed(visits: list[tuple[str, float | None, float]], until_ms: int = START + DAY_MS) -> tuple[Folded, ...]:
     """What the fold says of one-event visits, each of a session of its own, and of the time that passes after."""
     events = [
         event(type="click", session_id=f"s-{k}", site_id=site, dwell_s=dwell_s, scroll_depth=depth)
@@ -36,8 +36,12 @@ def closed(visits: list[tuple[str, float | None, float]], until_ms: int = START 
     ]
     rows, index = np.repeat(SESSION_LAYOUT.blank, max(1, len(visits))), np.arange(len(visits))
     stamps = np.full(len(visits), START, np.int64)
-    folded = fold(rows, index, to_columns(to_batch(events), stamps, START, replay=False), FoldConfig())
-    return folded, pass_time(rows, index, until_ms, FoldConfig())
+    folded = Batch(index, to_columns(to_batch(events), stamps, START, replay=False)).fold(rows, FoldConfig())
+    passed, waiting = [folded], index
+    while waiting.size:
+        passed.append(pass_time(rows, waiting, until_ms, FoldConfig()))
+        rows["pending"], waiting = 0, passed[-1].waiting
+    return tuple(passed)
 
 
 def deltas(folded: tuple[Folded, ...]) -> dict[str, dict[str, Any]]:

@@ -16,7 +16,7 @@ from models.ava.draws import Draws
 from models.bandit.posterior import Posterior
 from models.behaviour.columns import event_columns
 from models.behaviour.config import FoldConfig
-from models.behaviour.fold import Batch
+from models.behaviour.fold import Batch, Folded
 from models.behaviour.layout import SESSION_LAYOUT
 from models.live.buckets import visitor_buckets
 from models.live.site_book import SiteBook
@@ -58,6 +58,7 @@ class LivePartition:
     state: ColumnState = field(default_factory=lambda: ColumnState(SESSION_LAYOUT))
     records: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[Any] = field(default_factory=Counter)
+    folded: list[Folded] = field(default_factory=list)
 
     def take(self, events: Sequence[Record]) -> LivePartition:
         """Fold a batch of events on the clock of the records, decide, and let time pass."""
@@ -87,6 +88,7 @@ class LivePartition:
         for topic, sent in turn.records.items():
             self.records[topic] += sent
         self.counts.update(turn.counts)
+        self.folded += turn.folded
         return self
 
 

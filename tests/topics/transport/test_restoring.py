@@ -7,6 +7,7 @@ import pytest
 
 from tests.topics.engine import COUNTS
 from topics.errors import RestoreFailed
+from topics.metrics import Meter
 from topics.settings import load_settings
 from topics.state.column import ColumnState
 from topics.table import Group
@@ -20,7 +21,8 @@ def restored(*known: str) -> None:
     state.row_numbers(pa.array(["s-0"]))
     group = Group("pair", ("mutation", "tombstone"), ("session",))
     partition = Partition(group, 0, group.topics, {"session": state}, {}, positions=dict.fromkeys(known, 3))
-    Restoring(load_settings()).refuse_state_without_offsets(partition)
+    settings = load_settings()
+    Restoring(settings, Meter(settings)).refuse_state_without_offsets(partition)
 
 
 def test_state_without_any_offset_is_refused() -> None:
