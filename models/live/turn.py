@@ -57,7 +57,7 @@ class Source(NamedTuple):
 
 @dataclass(frozen=True)
 class Minds:
-    """What a turn consults: the fold's constants, draws, sites, the decider, arms by id, a scorer where there is one."""
+    """What a turn consults: constants of the fold, draws, sites, decider, arms by id, a scorer where there is one."""
 
     config: FoldConfig
     draws: Draws

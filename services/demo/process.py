@@ -1,15 +1,17 @@
-"""A worker as a process of its own, gone when the demo is."""
+"""Parts of the demo as processes of their own, gone when the demo is."""
 
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from schemas.errors import LamstreamError
 
@@ -18,18 +20,19 @@ LAST_LINES = 20
 STOP_S = 30.0
 
 
-class WorkerFailed(LamstreamError):
-    """The worker ended before it was told to."""
+class ProcessFailed(LamstreamError):
+    """A part ended before it was told to, or with an error."""
 
 
-class WorkerProcess:
-    """`lam worker` with the given environment; its log goes to a file."""
+class LamProcess:
+    """A `lam` command with the given environment; its log goes to a file, as does what it prints."""
 
-    def __init__(self, environment: dict[str, str], log: Path) -> None:
+    def __init__(self, command: Sequence[str], environment: dict[str, str], log: Path) -> None:
+        self._command = command
         self._log = log
         with log.open("wb") as target:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "services.cli", "worker"],
+                [sys.executable, "-m", "services.cli", *command],
                 env={**os.environ, **environment},
                 stdin=subprocess.DEVNULL,
                 stdout=target,
@@ -38,13 +41,28 @@ class WorkerProcess:
             )
 
     def check(self) -> None:
-        """Raises WorkerFailed, with the end of its log, where the worker has ended."""
+        """Raises ProcessFailed, with the end of its log, where it has ended."""
+        if self._process.poll() is not None:
+            raise self._failed()
+
+    def ended(self) -> bool:
+        """Whether it has ended well. Raises ProcessFailed where it ended with an error."""
         status = self._process.poll()
-        if status is not None:
-            lines = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
-            raise WorkerFailed(
-                f"the worker ended with status {status}; the end of its log {self._log}:\n" + "\n".join(lines)
-            )
+        if status:
+            raise self._failed()
+        return status == 0
+
+    def told(self) -> dict[str, Any]:
+        """The JSON object on the last line that it printed."""
+        last: dict[str, Any] = json.loads(self._log.read_text(encoding="utf-8").splitlines()[-1])
+        return last
+
+    def _failed(self) -> ProcessFailed:
+        lines = self._log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        return ProcessFailed(
+            f"`lam {' '.join(self._command)}` ended with status {self._process.returncode}; the end of its log "
+            f"{self._log}:\n" + "\n".join(lines)
+        )
 
     def kill(self) -> None:
         """End it at once, as a crash would."""
@@ -52,7 +70,7 @@ class WorkerProcess:
         self._process.wait()
 
     def stop(self) -> None:
-        """Tell it to commit and leave, and wait for that; end it where it does not."""
+        """Tell it to end, and wait for that; end it where it does not."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
             try:
@@ -62,14 +80,21 @@ class WorkerProcess:
                 self._process.wait()
 
 
+class WorkerProcess(LamProcess):
+    """`lam worker`."""
+
+    def __init__(self, environment: dict[str, str], log: Path) -> None:
+        super().__init__(["worker"], environment, log)
+
+
 @contextmanager
-def worker_process(environment: dict[str, str], log: Path) -> Iterator[WorkerProcess]:
-    """A worker for as long as the context lasts."""
-    worker = WorkerProcess(environment, log)
+def lam_process(command: Sequence[str], environment: dict[str, str], log: Path) -> Iterator[LamProcess]:
+    """A command for as long as the context lasts."""
+    process = LamProcess(command, environment, log)
     try:
-        yield worker
+        yield process
     finally:
-        worker.stop()
+        process.stop()
 
 
 def _end_with_parent() -> None:
