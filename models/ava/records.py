@@ -107,9 +107,9 @@ def _result(policy: Policy, verdicts: Verdicts, e: int, conclusion: Conclusion |
 
 
 def _history(evaluations: Evaluations, e: int) -> dict[str, Any]:
-    decisions, loud, active, nudge, since_any_s, since_active_s, since_nudge_s, handled, raised = (
-        evaluations.history[e].item()
-    )
+    decisions, loud, active, nudge, since_any_s, since_active_s, since_nudge_s, handled, raised = evaluations.history[
+        e
+    ].item()
     return {
         "decisions": decisions,
         "loud": loud,
