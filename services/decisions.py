@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,19 +17,26 @@ from topics.errors import ConfigurationError
 from topics.log_end import read_to_end
 from topics.settings import Settings
 
+log = logging.getLogger(__name__)
+
 TOPIC = "decision"
 
 
 def decisions(settings: Settings) -> Iterator[dict[str, Any]]:
     """Every committed decision, partition by partition, each in its order.
 
-    Raises ConfigurationError where the topic is not there; what `read_to_end` and the decoder raise.
+    What cannot be read is logged and left out. Raises ConfigurationError where the topic is not there, and what
+    `read_to_end` raises.
     """
     topic = settings.prefix + TOPIC
-    decoder = Decoder(record_type(TOPIC), SchemaStore())
+    decoder = Decoder(record_type(TOPIC), SchemaStore(), unknown="dlq")
     for partition in _partitions(settings, topic):
         for records in read_to_end(settings, topic, partition):
-            yield from decoder.decode([record.value() for record in records]).batch.to_pylist()
+            decoded = decoder.decode([record.value() for record in records])
+            for bad in decoded.bad:
+                offset = records[bad.index].offset()
+                log.warning("%s[%d] offset %d is left out: %s", topic, partition, offset, bad.message)
+            yield from decoded.batch.to_pylist()
 
 
 def _partitions(settings: Settings, topic: str) -> list[int]:

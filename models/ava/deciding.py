@@ -139,9 +139,12 @@ class Decider:
     ) -> Decided:
         """Decide evaluations at their sites with what is known of arms, by arm id.
 
-        Raises DecidingError where shapes do not fit or a session comes twice: its history would be out of date.
+        Raises DecidingError where shapes do not fit or a session comes twice: its history would be out of date;
+        MasterKeyError where a site draws with another master key.
         """
         _check(evaluations, len(sites))
+        for site in sites:
+            self._draws.check(site.site_id, site.key_id)
         verdicts = judged(evaluations, sites, self.policy)
         conclusions = []
         for e in np.flatnonzero(verdicts.suppressed == 0).tolist():

@@ -17,6 +17,8 @@ LEAST_KEY_BYTES = 16
 KEY_ID_CHARACTERS = 8
 KEY_ID_PREFIX = b"lamstream-key"
 HASH = "sha256"
+INNER_PAD, OUTER_PAD = 0x36, 0x5C
+"""Of HMAC (RFC 2104)."""
 DRAW_BITS = 53
 """Of a float64's significand: each draw is a multiple of 2^-53."""
 DRAW_BYTES = 8
@@ -47,6 +49,21 @@ def master_key(text: str) -> bytes:
     return key
 
 
+class _Keyed:
+    """HMAC-SHA256 under one key (RFC 2104), its two blocks of key hashed once: half the time of a call each."""
+
+    def __init__(self, key: bytes) -> None:
+        block = key.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ INNER_PAD for byte in block))
+        self._outer = hashlib.sha256(bytes(byte ^ OUTER_PAD for byte in block))
+
+    def digest(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
 class Draws:
     """The draws of every site under one master key; site secrets are kept in memory."""
 
@@ -54,7 +71,7 @@ class Draws:
         if len(master) < LEAST_KEY_BYTES:
             raise MasterKeyError(f"found a master key of {len(master)} bytes; expected at least {LEAST_KEY_BYTES}")
         self._master = master
-        self._secrets: dict[str, bytes] = {}
+        self._sites: dict[str, _Keyed] = {}
         self.key_id = hashlib.sha256(KEY_ID_PREFIX + master).hexdigest()[:KEY_ID_CHARACTERS]
 
     def check(self, site_id: str, key_id: str | None) -> None:
@@ -83,10 +100,10 @@ class Draws:
         return (int.from_bytes(digest[:DRAW_BYTES], "big") >> (8 * DRAW_BYTES - DRAW_BITS)) / (1 << DRAW_BITS)
 
     def _digest(self, site_id: str, purpose: bytes, experiment: bytes, who: str, n: int) -> bytes:
-        secret = self._secrets.get(site_id)
-        if secret is None:
-            secret = self._secrets[site_id] = hmac.digest(self._master, site_id.encode(), HASH)
-        return hmac.digest(secret, b"%b\0%b\0%b\0%d" % (purpose, experiment, who.encode(), n), HASH)
+        site = self._sites.get(site_id)
+        if site is None:
+            site = self._sites[site_id] = _Keyed(hmac.digest(self._master, site_id.encode(), HASH))
+        return site.digest(b"%b\0%b\0%b\0%d" % (purpose, experiment, who.encode(), n))
 
 
 def sample_threshold(rate: float) -> bytes:

@@ -69,7 +69,20 @@ def judge(
     place in `sites`, SITE_DTYPE[s]; bucket uint16[e]: the visitor's place among 10,000.
     """
     verdicts = _room(len(features))
-    _judge_all(features, consented, history, adjustments, bound, site, sites, bucket, _PROFILES, catalog, verdicts)
+    # One layout in memory, so that one compilation serves every caller.
+    _judge_all(
+        np.ascontiguousarray(features),
+        np.ascontiguousarray(consented),
+        np.ascontiguousarray(history),
+        np.ascontiguousarray(adjustments),
+        float(bound),
+        np.ascontiguousarray(site),
+        sites,
+        np.ascontiguousarray(bucket),
+        _PROFILES,
+        catalog,
+        verdicts,
+    )
     return verdicts
 
 

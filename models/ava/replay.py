@@ -38,11 +38,18 @@ def redecide(record: Mapping[str, Any], policy: Policy, draws: Draws | None = No
 
     Inputs are the record's features, history, adjustments, site, bucket, and what it holds of arms; of `policy` the
     catalog and the scorer's bound count. With `draws` under the master key the draw is made again too, else the
-    recorded one chooses. Raises ReplayRefused where features or catalog are not those installed here.
+    recorded one chooses. Raises ReplayRefused where features or catalog are not those installed here,
+    or the inputs are none that a decision can have.
     """
     _refuse(record, policy)
     policy = replace(policy, scorer=record["scorer"], sample_rate=record["sample_rate"])
-    evaluations, site = _evaluation(record), _site(record)
+    try:
+        evaluations, site = _evaluation(record), _site(record)
+    except (LamstreamError, ValueError, OverflowError, IndexError) as error:
+        raise ReplayRefused(
+            f"decision {record['decision_id']}: found inputs that no decision has ({error}); expected a record as "
+            "this version writes it: look at the record with `lam decision show`"
+        ) from error
     verdicts = judged(evaluations, [site], policy)
     conclusion = None
     if not verdicts.suppressed[0]:

@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.ava import judging, warmup
 from models.ava.actions import NO_OP, TIER_OF_ACTION
 from models.ava.arms import SiteKnowledge
 from models.ava.catalog import installed_catalog
 from models.ava.conditions import CONDITIONS
 from models.ava.deciding import Decided, Decider, DecidingError, Evaluations, Policy
-from models.ava.draws import Draws
+from models.ava.draws import Draws, MasterKeyError
 from models.ava.history import HistoryColumns, members, no_history, remember
 from models.ava.sites import SiteContext, site_context
 from models.bandit.draw import choose
@@ -218,6 +219,22 @@ def test_what_does_not_fit_is_refused() -> None:
         decider(bound=101)
     with pytest.raises(DecidingError, match="sample rate of 2"):
         decider(sample_rate=2)
+
+
+def test_a_site_that_draws_with_another_key_is_refused() -> None:
+    """Its draws would not be those of the other workers."""
+    assert decide(evaluations(REFINED), replace(FREE, key_id=Draws(MASTER).key_id)).conclusions
+    with pytest.raises(MasterKeyError, match="site shop draws with key 00000000"):
+        decide(evaluations(REFINED), replace(FREE, key_id="00000000"))
+
+
+def test_a_kernel_is_compiled_ahead() -> None:
+    """Deciding after the warm-up compiles nothing further, whatever the layout in memory."""
+    warmup.compile()
+    before = len(judging._judge_all.signatures)  # type: ignore[attr-defined]
+    one = evaluations(REFINED)
+    decide(one._replace(adjustments=np.broadcast_to(np.float32(0), (1, 5)), features=one.features[:, ::-1][:, ::-1]))
+    assert len(judging._judge_all.signatures) == before == 1  # type: ignore[attr-defined]
 
 
 def test_no_evaluations_conclude_nothing() -> None:

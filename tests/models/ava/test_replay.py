@@ -147,6 +147,25 @@ def test_what_was_decided_by_another_version_is_refused(recorded: list[dict[str,
         redecide({**recorded[0], "features": [1.0, 2.0, 3.0]}, POLICY)
 
 
+@pytest.mark.parametrize(
+    "ill",
+    [
+        {"profile": "reckless"},
+        {"mode": "asleep"},
+        {"timer": "idle_61"},
+        {"holdout_bucket": 2**40},
+        {"history": {"handled": ["F999"]}},
+        {"history": {"raised": ["friction"]}},
+        {"history": {"loud": 300}},
+    ],
+)
+def test_inputs_that_no_decision_has_are_refused(recorded: list[dict[str, Any]], ill: dict[str, Any]) -> None:
+    """A record from elsewhere is a message, never a crash."""
+    record = {**recorded[0], **ill, "history": recorded[0]["history"] | ill.get("history", {})}
+    with pytest.raises(ReplayRefused, match="found inputs that no decision has"):
+        redecide(record, POLICY)
+
+
 def test_ids_are_unique(recorded: list[dict[str, Any]]) -> None:
     """An evaluation that concluded nothing does not take the id of the next conclusion."""
     ids = [record["decision_id"] for record in recorded]
