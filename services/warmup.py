@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from models.behaviour import warmup
+from models.ava import warmup as deciding
+from models.behaviour import warmup as behaviour
 from schemas.codec import Decoder
 from schemas.framing import SingleObjectFraming
 from schemas.record_type import record_type
@@ -10,7 +11,8 @@ from schemas.store import SchemaStore
 
 
 def warm_up() -> None:
-    """Compile the fold and the walker of records: 15-30 s the first time, about a second from the disk."""
+    """Compile the fold, the gates and the walker of records: a minute the first time, a second or two from the disk."""
     kind = record_type("session-event")
     Decoder(kind, SchemaStore()).decode([SingleObjectFraming().frame(kind.fingerprint, b"")])
-    warmup.compile()
+    behaviour.compile()
+    deciding.compile()

@@ -58,9 +58,10 @@ class Scores(NamedTuple):
 class Scorer:
     """The scorer of a release, on CUDA where that loads, else on the CPU.
 
-    On one machine a row's scores are the same to the last bit however rows are batched: warm-up compares every size of
-    chunk, and where one differs all rows are run in chunks of one size. Between providers they agree within
-    PROVIDER_TOLERANCE. Not for several threads at once: runs share buffers.
+    On one machine and with one thread a row's scores are the same to the last bit however rows are batched: warm-up
+    compares every size of chunk, and where one differs all rows are run in chunks of one size. Several threads share
+    an operator's numbers out wherever that suits, and those at a seam are computed another way: then, as between
+    providers, scores agree within PROVIDER_TOLERANCE. Not to be called by several threads at once: runs share buffers.
 
     folder: of the release, the default one where not given. threads: that one run uses on the CPU. cuda: whether to
     ask for a GPU; None asks where onnxruntime was built for one. Raises ModelRefused where the release does not fit.
@@ -76,6 +77,8 @@ class Scorer:
         """The execution provider that runs the graph, as onnxruntime names it."""
         self.fell_back = wants_cuda and self.provider != CUDA
         """Whether a GPU was asked for and the CPU took its place."""
+        self.exact = False
+        """Whether in warm-up, by the chunks in use, no bit of a row's scores depended on its place."""
         places = [INPUT_PLACE[needed.name] for needed in self.manifest.inputs]
         self._places = None if places == list(range(len(INPUTS))) else np.array(places)
         self._chunks = {rows: self._chunk(rows) for rows in CHUNK_ROWS}
@@ -92,7 +95,7 @@ class Scorer:
         return tuple(self._chunks)
 
     def warm_up(self) -> None:
-        """Run every size of chunk once, and keep only the largest where sizes differ in a bit."""
+        """Run every size of chunk, keep only the largest where sizes differ in a bit, and see whether `exact` holds."""
         largest = CHUNK_ROWS[-1]
         random = np.random.default_rng(_PROBE_SEED)
         probe = random.lognormal(sigma=_PROBE_SPREAD, size=(largest, len(INPUTS))).astype(np.float32)
@@ -100,7 +103,9 @@ class Scorer:
         for rows in self.chunk_rows[:-1]:
             if not _same(whole, self._score(probe, (rows,))):
                 self._chunks = {largest: self._chunks[largest]}
-                return
+                break
+        backwards = self._score(probe[::-1], (largest,))
+        self.exact = _same(whole, Scores(*(column[::-1] for column in backwards)))
 
     def score(self, features: Floats) -> Scores:
         """The scores of `float32[n, 128]`, the features of n visits in the order of INPUTS.
