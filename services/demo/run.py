@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import secrets
+import socket
 import tempfile
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +37,9 @@ QUIET_S = 1.0
 """Two readings of no lag so far apart, with no output between, are the end."""
 SETTLE_S = 120.0
 """How long the worker may take to read everything once nothing more is published."""
+READY_S = 120.0
 KEY_BYTES = 32
+LOOPBACK = "127.0.0.1"
 
 
 class NotSettled(LamstreamError):
@@ -71,8 +75,10 @@ def run(plan: Plan) -> dict[str, Any]:
             Watcher(settings, contiguous=plan.kafka is None) as watcher,
             display(console, watcher.seen) as tell,
         ):
-            sent = demo.publish(_Parts(worker, watcher, tell))
-            lag = demo.settle(_Parts(worker, watcher, tell), sent)
+            parts = _Parts(worker, watcher, tell)
+            demo.await_worker(parts)
+            sent = demo.publish(parts)
+            lag = demo.settle(parts, sent)
         watcher.check()
         if plan.input is None:
             agreement(demo.folder, watcher.seen)
@@ -93,11 +99,19 @@ class _Parts:
         self.watcher.check()
 
 
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 @dataclass(frozen=True)
 class _Demo:
     plan: Plan
     settings: Settings
     folder: Path
+    metrics_port: int = field(default_factory=_free_port)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -107,9 +121,23 @@ class _Demo:
             name: getattr(settings, name)
             for name in ("broker", "prefix", "worker_id", "session_timeout_s", "partitions", "master")
         }
-        values |= {"guarantee": settings.guarantee.value, "clock": settings.clock.value, "metrics_port": 0}
+        values |= {
+            "guarantee": settings.guarantee.value,
+            "clock": settings.clock.value,
+            "metrics_port": self.metrics_port,
+        }
         values["master_key"] = values.pop("master")
         return {f"LAM_{name.upper()}": str(value) for name, value in values.items()}
+
+    def await_worker(self, parts: _Parts) -> None:
+        """Wait until the worker joined its group and every partition is whole. Raises NotSettled."""
+        deadline = time.monotonic() + READY_S
+        while not _ready(self.metrics_port):
+            parts.check()
+            parts.tell("the worker starts", None)
+            if time.monotonic() > deadline:
+                raise NotSettled(f"the worker was not ready within {READY_S:g} s; see its log")
+            time.sleep(LOOK_S)
 
     def publish(self, parts: _Parts) -> dict[str, int]:
         """Let the shop run its time, or send the file; returns the records sent by topic."""
@@ -153,6 +181,15 @@ class _Demo:
                 quiet = seen.outputs
             time.sleep(QUIET_S)
         raise NotSettled(f"{SETTLE_S:g} s after the last event the worker still lags by {lag} records; see its log")
+
+
+def _ready(port: int) -> bool:
+    """Whether a worker whose metrics are at this port says that it is ready."""
+    try:
+        with urllib.request.urlopen(f"http://{LOOPBACK}:{port}/readyz", timeout=QUIET_S):
+            return True
+    except OSError:
+        return False
 
 
 def _lag(settings: Settings) -> int:
