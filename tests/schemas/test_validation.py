@@ -159,7 +159,7 @@ def test_constraints_are_those_of_the_avsc() -> None:
     """The constraints of a field are its attributes in the avsc, in the order of the fields."""
     by_field = {constraint.field: constraint for constraint in record_type("session-event").constraints}
     assert by_field["containers"].max_items == 64
-    assert by_field["containers"].max_length == 64
+    assert by_field["containers"].max_length == 40
     assert by_field["scroll_depth"].minimum == 0
     assert by_field["scroll_depth"].maximum == 1
     assert by_field["event_id"].min_length == 1

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from models.ava.frictions import FRICTIONS
+from models.ava.catalog import installed_catalog
 from models.shop.config import ShopConfig
 from models.shop.effects import ACTIONS, category_of, true_effect
 from models.shop.laboratory import Laboratory, States, expected_reward
@@ -22,7 +22,9 @@ FRICTION = "F089"
 
 def test_frictions_have_the_categories_of_the_catalog() -> None:
     """As where the catalog states them; an unknown one has none."""
-    assert [category_of(friction.id) for friction in FRICTIONS] == [friction.category for friction in FRICTIONS]
+    assert [category_of(friction.id) for friction in installed_catalog().frictions] == [
+        friction.category for friction in FRICTIONS
+    ]
     assert [category_of(f) for f in ("F001", "F012", "F013", "F303", "F325")] == [
         "landing",
         "landing",
