@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import Any
 
 from agents.app import app
@@ -67,7 +67,15 @@ def pass_time(known: RecordState, watermark: int, unit: Unit) -> Iterator[dict[s
             unit.send("container-stats", effects.stats)
         if effects.tuple_revision is not None:
             unit.send("training-tuple", effects.tuple_revision)
+            unit.count("tuples", revision=kind(effects.tuple_revision))
             yield effects.tuple_revision
+
+
+def kind(made: Mapping[str, Any]) -> str:
+    """Which revision of a tuple it is: first, amended or final."""
+    if made["final"]:
+        return "final"
+    return "first" if made["revision"] == 1 else "amended"
 
 
 def find(known: RecordState, container_id: str) -> Container | None:

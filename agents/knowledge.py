@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agents.app import app
+from agents.scoring import TimedScorer
 from models.ava.catalog import installed_catalog
 from models.ava.deciding import Decider, Policy
 from models.ava.draws import Draws, master_key
@@ -20,6 +21,7 @@ _sites = SiteBook(_draws.key_id)
 _decider = Decider(Policy(installed_catalog(), _scorer.version, _scorer.manifest.adjustment_bound), _draws)
 _arms = ArmBook(_decider, frozen=_settings.posteriors is Posteriors.FROZEN)
 
+app.metrics("scorer", {"version": _scorer.version, "provider": _scorer.provider}, 1)
 app.global_state("site-config", _sites.apply_config)
 app.global_state("site-stage", _sites.apply_stage)
 app.global_state("arm-posterior", _arms.apply)
@@ -34,5 +36,5 @@ minds = Minds(
     _sites,
     _decider,
     _arms,
-    _scorer,
+    TimedScorer(_scorer, lambda seconds: app.metrics("scoring_seconds", {}, seconds)),
 )

@@ -6,6 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 from models.ava.actions import NO_OP, TIER_OF_ACTION, arm_id
 from models.ava.catalog import Catalog
 from models.ava.history import NO_FRICTION, NONE_ID, friction_id
@@ -13,6 +16,11 @@ from models.bandit.best import propensities
 from models.bandit.draw import cumulated
 from models.bandit.posterior import UNSEEN, Posterior, Prior, belief
 from models.bandit.priors import NOTHING_KNOWN, Sums, prior
+from models.behaviour.moment import INPUT_PLACE
+
+EXPLORATORY_A_DAY = 2
+"""Exploratory interventions of a visitor and day, at most (given)."""
+_EXPLORED_TODAY = INPUT_PLACE["explored_today"]
 
 
 class KnownArm(NamedTuple):
@@ -25,17 +33,36 @@ class KnownArm(NamedTuple):
 
 
 class Choice:
-    """Eligible arms by arm id, and the propensity of each."""
+    """Eligible arms by arm id, and the propensity of each.
 
-    def __init__(self, arms: Sequence[KnownArm]) -> None:
+    `explored`: the visitor saw enough exploratory interventions for a day, so that of the actions only the likeliest to
+    be best is left, with what all of them had; doing nothing keeps its propensity.
+    """
+
+    def __init__(self, arms: Sequence[KnownArm], *, explored: bool = False) -> None:
         self.arms = tuple(sorted(arms))
+        no_op = [arm.action for arm in self.arms].index(NO_OP)
         beliefs = [belief(arm.posterior, arm.prior) for arm in self.arms]
-        self.propensities = propensities(beliefs, [arm.action for arm in self.arms].index(NO_OP))
+        self.propensities = propensities(beliefs, no_op)
+        if explored:
+            self.propensities = _without_exploring(self.propensities, no_op)
 
     @cached_property
     def upto(self) -> tuple[float, ...]:
         """The propensities summed up to each arm."""
         return cumulated(self.propensities)
+
+
+def _without_exploring(drawn: tuple[float, ...], no_op: int) -> tuple[float, ...]:
+    """The propensities with those of all actions given to the first of the likeliest."""
+    actions = [k for k in range(len(drawn)) if k != no_op]
+    likeliest = max(actions, key=lambda k: drawn[k])
+    return tuple(drawn[k] if k == no_op else (1.0 - drawn[no_op]) * (k == likeliest) for k in range(len(drawn)))
+
+
+def explored_enough(features: npt.NDArray[np.float32]) -> bool:
+    """Whether a visitor, by the features of an evaluation, float32[128], saw enough exploratory interventions today."""
+    return bool(features[_EXPLORED_TODAY] >= EXPLORATORY_A_DAY)
 
 
 def eligible_actions(catalog: Catalog, friction: int, tier: int, forbidden: Collection[str]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ava.actions import NO_OP
-from models.ava.arms import Choice, SiteKnowledge, eligible_actions
+from models.ava.arms import Choice, SiteKnowledge, eligible_actions, explored_enough
 from models.ava.catalog import Catalog
 from models.ava.conditions import NO_ACTION, condition_code
 from models.ava.draws import Draws, sample_threshold
@@ -171,7 +171,7 @@ class Decider:
         choices = self._choices.get(site.site_id)
         if choices is None:
             choices = self._choices[site.site_id] = _SiteChoices(site.site_id, self.policy.catalog, posteriors)
-        choice = choices.choice(friction, tier, site.forbidden_actions)
+        choice = choices.choice(friction, tier, site.forbidden_actions, explored_enough(evaluations.features[e]))
         if choice is None:
             return None
         number = int(evaluations.history["decisions"][e])
@@ -222,15 +222,15 @@ class _SiteChoices:
     def __init__(self, site_id: str, catalog: Catalog, posteriors: Mapping[str, Posterior]) -> None:
         self._catalog = catalog
         self._knowledge = SiteKnowledge(site_id, catalog, posteriors)
-        self._kept: dict[tuple[int, int, frozenset[str]], Choice | None] = {}
+        self._kept: dict[tuple[int, int, frozenset[str], bool], Choice | None] = {}
 
-    def choice(self, friction: int, tier: int, forbidden: frozenset[str]) -> Choice | None:
+    def choice(self, friction: int, tier: int, forbidden: frozenset[str], explored: bool) -> Choice | None:
         """The arms for a friction at a tier; None where there is no action for it."""
-        key = (friction, tier, forbidden)
+        key = (friction, tier, forbidden, explored)
         if key not in self._kept:
             actions = eligible_actions(self._catalog, friction, tier, forbidden)
             arms = [self._knowledge.arm(friction, action) for action in actions]
-            self._kept[key] = Choice(arms) if arms else None
+            self._kept[key] = Choice(arms, explored=explored) if arms else None
         return self._kept[key]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.ava.actions import arm_id
-from models.ava.arms import Choice, KnownArm, eligible_actions
+from models.ava.arms import Choice, KnownArm, eligible_actions, explored_enough
 from models.ava.conditions import NO_ACTION, condition_code
 from models.ava.deciding import BY_EVENT, Conclusion, Decided, Evaluations, Policy, conclude, judged
 from models.ava.draws import Draws
@@ -141,7 +141,8 @@ def _conclusion(
     if not actions:
         return None
     known = {arm["arm_id"]: arm for arm in record["arms"]}
-    choice = Choice([_arm(known, site.site_id, friction, action) for action in actions])
+    arms = [_arm(known, site.site_id, friction, action) for action in actions]
+    choice = Choice(arms, explored=explored_enough(np.array(record["features"], np.float32)))
     draw = _draw(record, draws)
     raised, held_out = bool(verdicts.raised[0]), bool(verdicts.gates[0, 0] == HOLDOUT)
     return conclude(0, friction, tier, raised, choice, draw, held_out)

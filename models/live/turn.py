@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +34,7 @@ from models.live.rewarding import (
 )
 from models.live.site_book import SiteBook
 from models.live.site_sums import SiteSums
-from models.serving.scorer import Scorer
+from models.serving.scorer import Scores
 from schemas.vocabulary import TIERS
 
 Index = npt.NDArray[np.int64]
@@ -55,6 +55,17 @@ class Source(NamedTuple):
     watermark: int
 
 
+class Scoring(Protocol):
+    """Whatever scores visits, by the version of its release."""
+
+    @property
+    def version(self) -> str:
+        """Of the release."""
+
+    def score(self, features: npt.NDArray[np.float32]) -> Scores:
+        """The scores of `float32[n, 128]`, in the order of INPUTS."""
+
+
 @dataclass(frozen=True)
 class Minds:
     """What a turn consults: constants of the fold, draws, sites, decider, arms by id, a scorer where there is one."""
@@ -64,7 +75,7 @@ class Minds:
     sites: SiteBook
     decider: Decider
     posteriors: Mapping[str, Posterior]
-    scorer: Scorer | None = None
+    scorer: Scoring | None = None
 
 
 @dataclass
