@@ -77,12 +77,20 @@ def handed_over_at(row: Record, limits: Limits) -> int:
 
 
 @njit
+def outcome_told_at(row: Record, limits: Limits) -> int:
+    """The watermark at which the open reward is told, ms since the epoch; `NEVER` where the visit closes before, and
+    its closing tells it, however far the watermark goes at once."""
+    due_ms: int = outcome_due(row, limits)
+    return due_ms if due_ms <= closes_at(row, limits) else NEVER
+
+
+@njit
 def set_due(row: Record, limits: Limits) -> None:
     """Say at which watermark the visit next wants attention."""
     fires_ms = deadline(row, next_timer(row)) + limits.timer_slack_ms
     wants_ms = min(fires_ms, handed_over_at(row, limits))
     if row.open_result:
-        wants_ms = min(wants_ms, outcome_due(row, limits))
+        wants_ms = min(wants_ms, outcome_told_at(row, limits))
     # 0 would say that the row is free.
     row.due_ms = max(wants_ms, 1)
 

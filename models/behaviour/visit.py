@@ -18,7 +18,7 @@ from models.behaviour.duplicates import DUPLICATE, UNDECIDED, judge
 from models.behaviour.effects import Effects, copy_text, put_closed, put_fired, put_outcome
 from models.behaviour.exposures import end_all_views, fold_exposures
 from models.behaviour.facts import fold_activity, fold_facts
-from models.behaviour.outcome import fold_outcome, outcome_due, window_ends
+from models.behaviour.outcome import closed_window_ends, fold_outcome, window_ends
 from models.behaviour.pages import fold_forms, fold_pages, is_another_page
 from models.behaviour.products import fold_products, fold_searches
 from models.behaviour.timers import (
@@ -28,6 +28,7 @@ from models.behaviour.timers import (
     fold_waiting,
     handed_over_at,
     next_timer,
+    outcome_told_at,
     set_due,
 )
 from models.behaviour.windows import fold_windows
@@ -69,7 +70,7 @@ def close(rows: Any, index: int, blank: Any, effects: Effects) -> None:
     row = rows[index]
     end_all_views(row)
     if row.open_result:
-        put_outcome(effects, row, index, min(row.start_ms + row.last, window_ends(row)), False)
+        put_outcome(effects, row, index, closed_window_ends(row), False)
     put_closed(effects, rows, index)
     rows[index] = blank[0]
 
@@ -87,7 +88,7 @@ def pass_visit_time(
         return
     if fire_timers(row, index, watermark - limits.timer_slack_ms, limits, effects):
         return
-    if row.open_result and watermark >= outcome_due(row, limits):
+    if row.open_result and watermark >= outcome_told_at(row, limits):
         put_outcome(effects, row, index, window_ends(row), False)
     if watermark >= closing_ms:
         if not fire_timers(row, index, closes_at(row, limits), limits, effects):
