@@ -59,6 +59,8 @@ class LivePartition:
     records: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[Any] = field(default_factory=Counter)
     folded: list[Folded] = field(default_factory=list)
+    closed_sessions: list[str] = field(default_factory=list)
+    """Of each visit closed, in the order of `folded`."""
 
     def take(self, events: Sequence[Record]) -> LivePartition:
         """Fold a batch of events on the clock of the records, decide, and let time pass."""
@@ -83,6 +85,8 @@ class LivePartition:
     def _end(self, turn: Turn) -> LivePartition:
         turn.pass_time(self.state.due(self.watermark))
         turn.finish()
+        for folded in turn.folded:
+            self.closed_sessions += self.state.keys_of(folded.closed_session)
         self.state.release(turn.freed())
         self.state.keep()
         for topic, sent in turn.records.items():
