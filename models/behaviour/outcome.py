@@ -53,17 +53,6 @@ def window_ends(row: Record) -> int:
 
 
 @njit
-def closed_window_ends(row: Record) -> int:
-    """Event time at which the open window ends where the visit closes, ms since the epoch: with its last event.
-
-    A timer may decide after that event; the window of such a decision is empty.
-    """
-    decided_ms: int = row.start_ms + row.open_at
-    last_ms: int = row.start_ms + row.last
-    return min(max(last_ms, decided_ms), window_ends(row))
-
-
-@njit
 def outcome_due(row: Record, limits: Limits) -> int:
     """The watermark at which nothing can join the open window any more, ms since the epoch.
 

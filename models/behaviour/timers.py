@@ -21,7 +21,7 @@ from models.behaviour.codes import (
 )
 from models.behaviour.config import Limits
 from models.behaviour.hashing import NULL
-from models.behaviour.outcome import outcome_due
+from models.behaviour.outcome import outcome_due, window_ends
 from models.jit import Record, njit
 
 NEVER = 1 << 62
@@ -82,6 +82,21 @@ def outcome_told_at(row: Record, limits: Limits) -> int:
     its closing tells it, however far the watermark goes at once."""
     due_ms: int = outcome_due(row, limits)
     return due_ms if due_ms <= closes_at(row, limits) else NEVER
+
+
+@njit
+def closed_window_ends(row: Record, limits: Limits) -> int:
+    """Event time at which the open window ends where the visit closes, ms since the epoch: by itself, or with the
+    visit's last event where time would not have told it before.
+
+    A timer may decide after that event; the window of such a decision is empty. The watermark does not count: how far
+    it is when an event closes the visit depends on other sessions.
+    """
+    if outcome_told_at(row, limits) != NEVER:
+        return window_ends(row)
+    decided_ms: int = row.start_ms + row.open_at
+    last_ms: int = row.start_ms + row.last
+    return min(max(last_ms, decided_ms), window_ends(row))
 
 
 @njit
