@@ -68,10 +68,11 @@ class LivePartition:
         times = record_times(columns, np.array([e["sent_at"] for e in events], np.int64), replay=True)
         marks = running_watermarks(*times, self.watermark)
         index = self.state.row_numbers(columns["session_id"])
-        buckets = visitor_buckets(self.state.rows, index, columns, self.minds.draws)
+        folding = event_columns(columns, *times, marks)
+        buckets = visitor_buckets(self.state.rows, index, columns, folding, self.minds.draws, self.minds.config)
         self.watermark = max([self.watermark, *marks[-1:].tolist()])
         turn = self._turn()
-        turn.take(Batch(index, event_columns(columns, *times, marks), buckets))
+        turn.take(Batch(index, folding, buckets))
         return self._end(turn)
 
     def advance(self, watermark: int) -> LivePartition:
