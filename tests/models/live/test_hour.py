@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -269,7 +270,7 @@ def test_windows_do_not_overlap(hour: Hour) -> None:
     for windows in of_visit.values():
         windows.sort(key=lambda one: int(one["decision_id"].rpartition(":")[2]))
         assert all(0 <= one["to"] - one["from"] <= 600_000 for one in windows)
-        for one, following in zip(windows, windows[1:], strict=False):
+        for one, following in pairwise(windows):
             assert one["to"] <= following["from"]
             assert not one["cut"] or one["to"] == following["from"]
         assert not windows[-1]["cut"]
