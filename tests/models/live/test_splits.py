@@ -11,13 +11,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.ava.catalog import installed_catalog
-from models.bandit.posterior import Posterior
 from models.behaviour.config import FoldConfig
 from models.shop.config import ShopConfig
 from tests.models.behaviour.events import CONSENT, NO_PERSONALIZATION, START, event
 from tests.models.behaviour.strategies import Event, seeded_splits, seeded_stream, splits, streams
 from tests.models.live.everything import assert_same
+from tests.models.live.knowledge import fixed_posteriors
 from tests.models.live.partition import LivePartition, minds
 from tests.models.shop.days import events as session_events
 from tests.models.shop.days import opened
@@ -32,19 +31,6 @@ SEEDS = range(40)
 SLACK_MS = 30_000
 SLICE_MS = 10_000
 SHOP_MINUTES = 12
-
-
-def fixed_posteriors(sites: Sequence[str]) -> dict[str, Posterior]:
-    """Something known of every arm, different for each."""
-    source = random.Random(7)
-    known = {}
-    for site in sites:
-        for friction in installed_catalog().frictions:
-            for action in (*friction.actions, "no_op"):
-                n = source.randrange(1, 40)
-                mean = source.random()
-                known[f"a:{site}:{friction.id}:{action}"] = Posterior(n, n * mean, n * mean * mean, 3)
-    return known
 
 
 POSTERIORS = fixed_posteriors(SITES)
