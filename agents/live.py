@@ -35,8 +35,9 @@ async def live(batches: AsyncIterable[RecordBatch]) -> None:
 def events_of(batch: RecordBatch, visits: ColumnState) -> Batch:
     """The events of a batch, each with the row of its session."""
     index = visits.row_numbers(batch.columns["session_id"])
-    buckets = visitor_buckets(visits.rows, index, batch.columns, minds.draws)
-    return Batch(index, event_columns(batch.columns, batch.event_time, batch.arrival, batch.watermarks), buckets)
+    columns = event_columns(batch.columns, batch.event_time, batch.arrival, batch.watermarks)
+    buckets = visitor_buckets(visits.rows, index, batch.columns, columns, minds.draws, minds.config)
+    return Batch(index, columns, buckets)
 
 
 def send(turn: Turn, unit: Unit) -> None:

@@ -12,7 +12,12 @@ from models.behaviour.layout import KERNEL_DTYPE, SESSION_LAYOUT, as_bytes, text
 from models.jit import Record, njit
 
 FIRED_DTYPE = np.dtype(
-    [("row", "<i8"), ("visit_ms", "<i8"), ("deadline_ms", "<i8"), ("timer", "u1"), ("post_session", "?")], align=True
+    [
+        *((name, "<i8") for name in ("row", "visit_ms", "deadline_ms")),
+        ("timer", "u1"),
+        *((name, "?") for name in ("post_session", "waits")),
+    ],
+    align=True,
 )
 OUTCOME_DTYPE = np.dtype(
     [
@@ -115,7 +120,7 @@ def put_closed(effects: Effects, rows: Any, index: int) -> None:
 
 @njit
 def put_fired(effects: Effects, row: Record, index: int, timer: int, deadline_ms: int, post_session: bool) -> None:
-    """Record a timer fired."""
+    """Record a timer fired, and whether the visit's row, pending, waits for its evaluation."""
     k = effects.used[_FIRED]
     fired = effects.fired[k]
     fired.row = index
@@ -123,6 +128,7 @@ def put_fired(effects: Effects, row: Record, index: int, timer: int, deadline_ms
     fired.timer = timer
     fired.deadline_ms = deadline_ms
     fired.post_session = post_session
+    fired.waits = row.pending
     effects.used[_FIRED] = k + 1
 
 

@@ -1,7 +1,8 @@
 """Folding events into session rows: rows and columns in, changed rows and effects out (`docs/fold.md`).
 
 A call stops for a visit whose timer fired, and hands back what waits for it, since a decision may follow before the
-next record counts: evaluate what `fired`, clear `pending`, and call again with what waits, until nothing does.
+next record counts: evaluate what fired and `waits`, clear `pending`, and call again with what is waiting, until nothing
+is.
 """
 
 from __future__ import annotations
@@ -40,6 +41,9 @@ class FiredColumns(NamedTuple):
     """int64: ms since the epoch."""
     post_session: npt.NDArray[np.bool_]
     """bool: due at or after the end of the visit."""
+    waits: npt.NDArray[np.bool_]
+    """bool: the row is pending for it; at most one of a row, the last. Before it, the same call may have fired timers
+    that want no evaluation, without consent or of a visit that is closed by now."""
 
 
 class Folded(NamedTuple):

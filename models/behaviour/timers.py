@@ -21,7 +21,7 @@ from models.behaviour.codes import (
 )
 from models.behaviour.config import Limits
 from models.behaviour.hashing import NULL
-from models.behaviour.outcome import outcome_due
+from models.behaviour.outcome import outcome_due, window_ends
 from models.jit import Record, njit
 
 NEVER = 1 << 62
@@ -77,12 +77,35 @@ def handed_over_at(row: Record, limits: Limits) -> int:
 
 
 @njit
+def outcome_told_at(row: Record, limits: Limits) -> int:
+    """The watermark at which the open reward is told, ms since the epoch; `NEVER` where the visit closes before, and
+    its closing tells it, however far the watermark goes at once."""
+    due_ms: int = outcome_due(row, limits)
+    return due_ms if due_ms <= closes_at(row, limits) else NEVER
+
+
+@njit
+def closed_window_ends(row: Record, limits: Limits) -> int:
+    """Event time at which the open window ends where the visit closes, ms since the epoch: by itself, or with the
+    visit's last event where time would not have told it before.
+
+    A timer may decide after that event; the window of such a decision is empty. The watermark does not count: how far
+    it is when an event closes the visit depends on other sessions.
+    """
+    if outcome_told_at(row, limits) != NEVER:
+        return window_ends(row)
+    decided_ms: int = row.start_ms + row.open_at
+    last_ms: int = row.start_ms + row.last
+    return min(max(last_ms, decided_ms), window_ends(row))
+
+
+@njit
 def set_due(row: Record, limits: Limits) -> None:
     """Say at which watermark the visit next wants attention."""
     fires_ms = deadline(row, next_timer(row)) + limits.timer_slack_ms
     wants_ms = min(fires_ms, handed_over_at(row, limits))
     if row.open_result:
-        wants_ms = min(wants_ms, outcome_due(row, limits))
+        wants_ms = min(wants_ms, outcome_told_at(row, limits))
     # 0 would say that the row is free.
     row.due_ms = max(wants_ms, 1)
 

@@ -18,16 +18,18 @@ from models.behaviour.duplicates import DUPLICATE, UNDECIDED, judge
 from models.behaviour.effects import Effects, copy_text, put_closed, put_fired, put_outcome
 from models.behaviour.exposures import end_all_views, fold_exposures
 from models.behaviour.facts import fold_activity, fold_facts
-from models.behaviour.outcome import fold_outcome, outcome_due, window_ends
+from models.behaviour.outcome import fold_outcome, window_ends
 from models.behaviour.pages import fold_forms, fold_pages, is_another_page
 from models.behaviour.products import fold_products, fold_searches
 from models.behaviour.timers import (
+    closed_window_ends,
     closes_at,
     deadline,
     disarm,
     fold_waiting,
     handed_over_at,
     next_timer,
+    outcome_told_at,
     set_due,
 )
 from models.behaviour.windows import fold_windows
@@ -57,19 +59,19 @@ def fire_timers(row: Record, index: int, until_ms: int, limits: Limits, effects:
         row.timer_count[timer] = min(row.timer_count[timer] + 1, SMALL_COUNT_MAX)
         post_session = deadline_ms >= ends_ms
         row.post_session_timers += post_session
+        row.pending = row.personalization and not row.bot
         put_fired(effects, row, index, timer, deadline_ms, post_session)
-        if row.personalization and not row.bot:
-            row.pending = 1
+        if row.pending:
             return True
 
 
 @njit
-def close(rows: Any, index: int, blank: Any, effects: Effects) -> None:
+def close(rows: Any, index: int, blank: Any, limits: Limits, effects: Effects) -> None:
     """Hand over the visit, and what followed its last decision, and free its row."""
     row = rows[index]
     end_all_views(row)
     if row.open_result:
-        put_outcome(effects, row, index, min(row.start_ms + row.last, window_ends(row)), False)
+        put_outcome(effects, row, index, closed_window_ends(row, limits), False)
     put_closed(effects, rows, index)
     rows[index] = blank[0]
 
@@ -87,11 +89,11 @@ def pass_visit_time(
         return
     if fire_timers(row, index, watermark - limits.timer_slack_ms, limits, effects):
         return
-    if row.open_result and watermark >= outcome_due(row, limits):
+    if row.open_result and watermark >= outcome_told_at(row, limits):
         put_outcome(effects, row, index, window_ends(row), False)
     if watermark >= closing_ms:
         if not fire_timers(row, index, closes_at(row, limits), limits, effects):
-            close(rows, index, blank, effects)
+            close(rows, index, blank, limits, effects)
     else:
         set_due(row, limits)
 
@@ -128,7 +130,7 @@ def take(
         if since_ms - row.last >= limits.gap_ms or since_ms >= limits.longest_ms:
             if fire_timers(row, index, event.time, limits, effects):
                 return progress
-            close(rows, index, blank, effects)
+            close(rows, index, blank, limits, effects)
         elif -since_ms >= limits.gap_ms:
             effects.counts[event.site, out.LATE] += 1
             return DROPPED

@@ -137,10 +137,10 @@ class Turn:
         self._reward(folded.outcomes)
         self._close(folded)
         fired = folded.fired
-        held = self.rows["pending"][fired.row] == 1
-        self.rows["pending"][fired.row] = 0
+        waits = fired.waits
+        self.rows["pending"][fired.row[waits]] = 0
         self._evaluate(
-            fired.row[held], fired.deadline_ms[held], fired.timer[held].astype(np.int8), fired.post_session[held]
+            fired.row[waits], fired.deadline_ms[waits], fired.timer[waits].astype(np.int8), fired.post_session[waits]
         )
 
     def _evaluate(self, index: Index, now_ms: Index, timer: npt.NDArray[np.int8], post: npt.NDArray[np.bool_]) -> None:

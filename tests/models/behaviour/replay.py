@@ -77,12 +77,12 @@ class Partition:
         for place, features in zip(folded.closed_session, features_of(folded.closed), strict=True):
             self.closed[names[place]].append(features)
         for row, *rest in zip(*folded.fired, strict=True):
-            visit_ms, timer, deadline_ms, post_session = rest
+            visit_ms, timer, deadline_ms, post_session, _ = rest
             self.fired[names[row]].append((int(visit_ms), TIMERS[timer], int(deadline_ms), bool(post_session)))
         for site, numbers in zip(folded.sites, folded.counts, strict=True):
             for name, number in zip(COUNTS, numbers, strict=True):
                 self.counts[site.decode()][name] += int(number)
-        self.rows["pending"][folded.fired.row] = 0
+        self.rows["pending"][folded.fired.row[folded.fired.waits]] = 0
 
     def _release(self, touched: npt.NDArray[np.int64]) -> None:
         names = {place: session for session, place in self.places.items()}

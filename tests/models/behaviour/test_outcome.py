@@ -104,3 +104,18 @@ def test_a_dismissal_is_seen() -> None:
     """In the window."""
     rows, _ = decided(0, event(type="intervention_dismissed", at_s=5))
     assert passed(rows, 800)["dismissed"]
+
+
+@pytest.mark.parametrize("steps_s", [(1_870, 3_000), (3_000,)])
+def test_a_closing_ends_a_window_that_time_had_not(steps_s: tuple[int, ...]) -> None:
+    """Decided by a timer after the visit's last event, it is empty, however far the watermark goes at once."""
+    rows, _ = decided(1_500)
+    outcomes = []
+    for at_s in steps_s:
+        waiting = np.zeros(1, np.int64)
+        while waiting.size:
+            folded = pass_time(rows, waiting, START + at_s * 1_000, CONFIG)
+            rows["pending"], waiting = 0, folded.waiting
+            outcomes += list(folded.outcomes)
+    (outcome,) = outcomes
+    assert outcome["from_ms"] == outcome["to_ms"] == START + 1_500_000

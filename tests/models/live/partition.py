@@ -59,6 +59,8 @@ class LivePartition:
     records: defaultdict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
     counts: Counter[Any] = field(default_factory=Counter)
     folded: list[Folded] = field(default_factory=list)
+    closed_sessions: list[str] = field(default_factory=list)
+    """Of each visit closed, in the order of `folded`."""
 
     def take(self, events: Sequence[Record]) -> LivePartition:
         """Fold a batch of events on the clock of the records, decide, and let time pass."""
@@ -66,10 +68,11 @@ class LivePartition:
         times = record_times(columns, np.array([e["sent_at"] for e in events], np.int64), replay=True)
         marks = running_watermarks(*times, self.watermark)
         index = self.state.row_numbers(columns["session_id"])
-        buckets = visitor_buckets(self.state.rows, index, columns, self.minds.draws)
+        folding = event_columns(columns, *times, marks)
+        buckets = visitor_buckets(self.state.rows, index, columns, folding, self.minds.draws, self.minds.config)
         self.watermark = max([self.watermark, *marks[-1:].tolist()])
         turn = self._turn()
-        turn.take(Batch(index, event_columns(columns, *times, marks), buckets))
+        turn.take(Batch(index, folding, buckets))
         return self._end(turn)
 
     def advance(self, watermark: int) -> LivePartition:
@@ -83,6 +86,8 @@ class LivePartition:
     def _end(self, turn: Turn) -> LivePartition:
         turn.pass_time(self.state.due(self.watermark))
         turn.finish()
+        for folded in turn.folded:
+            self.closed_sessions += self.state.keys_of(folded.closed_session)
         self.state.release(turn.freed())
         self.state.keep()
         for topic, sent in turn.records.items():
