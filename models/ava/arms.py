@@ -6,7 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
-from models.ava.actions import NO_OP, TIER_OF_ACTION, arm_id
+from models.actions import NO_OP, TIER_OF_ACTION
+from models.ava.actions import arm_id
 from models.ava.catalog import Catalog
 from models.ava.history import NO_FRICTION, NONE_ID, friction_id
 from models.bandit.best import propensities

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.actions import ACTIONS
 from models.behaviour.codes import TIMERS
 from models.behaviour.layout import SESSION_LAYOUT
-from models.shop.effects import ACTIONS, tier_of_action
+from models.shop.effects import tier_of_action
 from models.shop.shop import Sent, Shop
 from schemas.vocabulary import EVENT_TYPES
 from tests.models.behaviour.events import EVENT_SCHEMA
