@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from models.actions import TIER_OF_ACTION
 from schemas.encoder import Encoder
 from schemas.errors import UnfitRecord
 from schemas.record_type import record_type
@@ -16,15 +17,6 @@ from topics.errors import ConfigurationError
 from topics.settings import Settings
 
 RECORD = record_type("site-config")
-ACTIONS = (
-    *("passive_trust_badge", "passive_shipping_bar", "passive_bnpl_callout", "passive_stock_urgency"),
-    *("passive_price_pin", "passive_info_adjust"),
-    *("nudge_suggestion", "nudge_size_guide", "nudge_search_help", "nudge_cart_reminder", "nudge_comparison_offer"),
-    *("nudge_review_highlight", "active_comparison", "active_alternative", "active_discount_offer", "active_chat"),
-    *("active_bundle_suggest", "escalate_full_assist", "escalate_payment_help", "escalate_checkout_save"),
-    "escalate_human_handoff",
-)
-"""What may be forbidden; never no_op (DOMAIN.md, 7)."""
 
 Config = dict[str, Any]
 
@@ -45,9 +37,10 @@ def changed(
     counts. Raises ConfigurationError for an action that does not exist, UnfitRecord for a value that its field does
     not admit.
     """
-    unknown = sorted({*forbid, *allow} - set(ACTIONS))
+    # no_op is no action of a tier, and cannot be forbidden (DOMAIN 7).
+    unknown = sorted({*forbid, *allow} - set(TIER_OF_ACTION))
     if unknown:
-        raise ConfigurationError(f"found no action {', '.join(unknown)}; expected any of {', '.join(ACTIONS)}")
+        raise ConfigurationError(f"found no action {', '.join(unknown)}; expected any of {', '.join(TIER_OF_ACTION)}")
     after = {
         **config,
         **{name: value for name, value in changes.items() if value is not None},

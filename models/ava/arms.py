@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import NO_OP, TIER_OF_ACTION, arm_id
+from models.actions import NO_OP, TIER_OF_ACTION
+from models.ava.actions import arm_id
 from models.ava.catalog import Catalog
 from models.ava.history import NO_FRICTION, NONE_ID, friction_id
 from models.bandit.best import propensities

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import PASSIVE, TIER_OF_ACTION
+from models.actions import PASSIVE, TIER_OF_ACTION
 from models.ava.catalog_check import OPS, CatalogError, problems
 from models.ava.categories import CATEGORIES, LAST_FRICTION
 from models.ava.history import NO_FRICTION, friction_number

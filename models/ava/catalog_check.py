@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from models.ava.actions import PASSIVE, PRICE_AND_SCARCITY, TIER_OF_ACTION
+from models.actions import PASSIVE, TIER_OF_ACTION
+from models.ava.actions import PRICE_AND_SCARCITY
 from models.ava.categories import ANCHORS, CATEGORIES, FIRST_FRICTION, LAST_FRICTION, SENSITIVE_CATEGORIES
 from models.behaviour.moment import INPUT_PLACE
 from schemas.errors import LamstreamError

@@ -9,17 +9,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import NO_OP
+from models.actions import NO_OP
 from models.ava.arms import Choice, SiteKnowledge, eligible_actions, explored_enough
 from models.ava.catalog import Catalog
 from models.ava.conditions import NO_ACTION, condition_code
 from models.ava.draws import Draws, sample_threshold
 from models.ava.gates import CONSENT_WITHHELD, HOLDOUT
-from models.ava.judging import SIGNALS, Verdicts, judge
+from models.ava.judging import Verdicts, judge
 from models.ava.sites import SiteContext, site_table
 from models.bandit.draw import choose
 from models.bandit.posterior import Posterior
 from models.behaviour.moment import INPUTS
+from models.signals import SIGNALS
 from schemas.errors import LamstreamError
 
 SAMPLE_RATE = 0.01

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import ACTIVE, NUDGE, PASSIVE
+from models.actions import ACTIVE, NUDGE, PASSIVE
 from models.ava.catalog_check import RAISED_FRICTIONS
 from models.ava.conditions import NOTHING, condition_code
 from models.ava.history import NO_FRICTION, contains, friction_number

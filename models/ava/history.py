@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from models.ava.actions import ACTIVE, NUDGE, PASSIVE
+from models.actions import ACTIVE, NUDGE, PASSIVE
 from models.jit import njit
 
 FRICTION_BYTES = 48

@@ -7,16 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
 from models.ava import gates, rules
-from models.ava.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
 from models.ava.catalog import CompiledCatalog
 from models.ava.conditions import GATES, MONITOR_TIER, NOTHING, condition_code
 from models.ava.history import FRICTION_BYTES, NO_FRICTION, contains
 from models.ava.profiles import profile_table
 from models.jit import Record, njit
-
-SIGNALS = ("intent", "friction", "clarity", "receptivity", "value")
-"""In the order in which they are weighted and summed."""
+from models.signals import SIGNALS
 
 _PROFILES = profile_table()
 _MONITOR_TIER = condition_code(MONITOR_TIER)

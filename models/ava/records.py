@@ -10,10 +10,11 @@ from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, SUPPRESSED, Conclusion, Decided, Evaluations, Policy
 from models.ava.gates import MODE_CONDITIONS
 from models.ava.history import NEVER_S, NO_FRICTION, friction_id, members
-from models.ava.judging import SIGNALS, Verdicts
+from models.ava.judging import Verdicts
 from models.ava.sites import SiteContext
 from models.behaviour.codes import BY_TIMER, TIMERS
 from models.behaviour.moment import INPUT_SET
+from models.signals import SIGNALS
 from schemas.vocabulary import TIERS, TRIGGERS
 
 LARGEST_ADJUSTMENT = 100.0

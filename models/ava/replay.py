@@ -16,12 +16,13 @@ from models.ava.deciding import BY_EVENT, Conclusion, Decided, Evaluations, Poli
 from models.ava.draws import Draws
 from models.ava.gates import HOLDOUT
 from models.ava.history import HISTORY_DTYPE, NEVER_S, friction_id, friction_number, friction_set
-from models.ava.judging import SIGNALS, Verdicts
+from models.ava.judging import Verdicts
 from models.ava.records import decision_record
 from models.ava.sites import SiteContext
 from models.bandit.posterior import UNSEEN, Posterior, Prior
 from models.behaviour.codes import TIMERS
 from models.behaviour.moment import INPUT_SET, INPUTS
+from models.signals import SIGNALS
 from schemas.errors import LamstreamError
 
 NOT_TOLD = Prior(0.5, 0.0)

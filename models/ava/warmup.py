@@ -6,11 +6,12 @@ import numpy as np
 
 from models.ava.catalog import installed_catalog
 from models.ava.history import no_history
-from models.ava.judging import SIGNALS, judge
+from models.ava.judging import judge
 from models.ava.sites import SiteContext, site_table
 from models.bandit.best import best_probabilities
 from models.bandit.posterior import Belief
 from models.behaviour.moment import INPUTS
+from models.signals import SIGNALS
 
 
 def compile() -> None:

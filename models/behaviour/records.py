@@ -15,7 +15,6 @@ from schemas.vocabulary import EVENT_TYPES, code
 
 PURCHASE = code(EVENT_TYPES, "purchase")
 VISIT_SUMS = ("visits", "converted_visits", "orders", "order_lines")
-SIGNALS = ("composite", "intent", "friction", "clarity", "receptivity", "value")
 
 
 def site_deltas(folded: Sequence[Folded], topic: str, partition: int, watermark: int) -> Iterator[dict[str, Any]]:

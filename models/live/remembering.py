@@ -7,8 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from models.actions import ACTION_CODE
-from models.ava.actions import ACTIVE, NUDGE
+from models.actions import ACTION_CODE, ACTIVE, NUDGE
 from models.ava.deciding import Conclusion
 from models.ava.history import HISTORY_DTYPE, NEVER_S, HistoryColumns, remember
 from models.behaviour.config import SECOND_MS, FoldConfig

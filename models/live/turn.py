@@ -17,7 +17,6 @@ import numpy.typing as npt
 from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
 from models.ava.draws import Draws
-from models.ava.judging import SIGNALS
 from models.ava.records import decision_record, intervention_record
 from models.ava.sites import BUCKETS, SiteContext
 from models.bandit.posterior import Posterior
@@ -35,6 +34,7 @@ from models.live.rewarding import (
 from models.live.site_book import SiteBook
 from models.live.site_sums import SiteSums
 from models.serving.scorer import Scores
+from models.signals import SIGNALS
 from schemas.vocabulary import TIERS
 
 Index = npt.NDArray[np.int64]

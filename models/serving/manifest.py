@@ -48,7 +48,7 @@ class Manifest(_Part):
 
     level: of autonomy (DOMAIN 8). adjustment_bound: how many points, 0-100, the model may move a signal by. inputs:
     in the order of the graph's columns. actions: in the order of the action values. ignored: inputs that never varied
-    in training and so have no weight. sha256: of model.onnx.
+    in training and so have no weight. command: what makes it again. sha256: of model.onnx.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Manifest(_Part):
     training_data: TrainingData
     seed: int
     code_version: str
+    command: str
     metrics: dict[str, float]
     gates: tuple[Gate, ...]
     sha256: str

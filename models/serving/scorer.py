@@ -14,12 +14,11 @@ from models.behaviour.moment import INPUT_PLACE, INPUTS
 from models.serving.errors import UnfitFeatures
 from models.serving.release import default_release, read_release
 from models.serving.session import CUDA, Chunk, check_widths, cuda_available, open_session
+from models.signals import SIGNALS
 
 Floats = npt.NDArray[np.float32]
 
 FEATURES_INPUT = "features"
-SIGNALS = ("intent", "friction", "clarity", "receptivity", "value")
-"""The order of the adjustments (DOMAIN 7)."""
 WIDTHS = {
     "embedding": 64,
     "abandonment": 1,

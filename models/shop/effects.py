@@ -9,9 +9,11 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from models.actions import MONITOR, NO_OP, TIER_OF_ACTION
+from schemas.vocabulary import TIERS
+
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
-NO_ACTION = "no_op"
 NO_CATEGORY = "none"
 """Category of a decision without a friction."""
 
@@ -62,7 +64,7 @@ class TrueEffect(NamedTuple):
 
 
 TRUE_EFFECTS: Mapping[str, TrueEffect] = {
-    NO_ACTION: TrueEffect(),
+    NO_OP: TrueEffect(),
     "passive_trust_badge": TrueEffect(0.05, {"trust": 0.5, "payment": 0.3, "checkout": 0.2}),
     "passive_shipping_bar": TrueEffect(0.05, {"shipping": 0.5, "cart": 0.25, "pricing": 0.15}),
     "passive_bnpl_callout": TrueEffect(0.05, {"pricing": 0.35, "payment": 0.25, "cart": 0.2}),
@@ -86,7 +88,6 @@ TRUE_EFFECTS: Mapping[str, TrueEffect] = {
     "escalate_human_handoff": TrueEffect(-0.2, {"payment": 0.7, "account": 0.6, "checkout": 0.4, "landing": -0.6}),
 }
 """Ours; every action of DOMAIN 7. Some harm wherever they do not suit."""
-ACTIONS = tuple(TRUE_EFFECTS)
 
 
 def true_effect(action: str, friction_id: str | None) -> float:
@@ -122,6 +123,5 @@ def dismiss_share(often: Number, shift: Number, patience: Number) -> Number:
 
 
 def tier_of_action(action: str) -> str:
-    """The tier an action belongs to: the first word of its name; MONITOR for no_op."""
-    tier = action.partition("_")[0].upper()
-    return tier if tier in CLICKED else "MONITOR"
+    """The tier an action belongs to; MONITOR for no_op and for what is no action."""
+    return TIERS[TIER_OF_ACTION.get(action, MONITOR)]

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from models.actions import ACTIONS
 from models.shop.dice import LABORATORY
-from models.shop.effects import ACTIONS, DISMISSED, dismiss_share, tier_of_action, true_effect
+from models.shop.effects import DISMISSED, dismiss_share, tier_of_action, true_effect
 
 Floats = npt.NDArray[np.float64]
 Codes = npt.NDArray[np.int64]

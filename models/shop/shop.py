@@ -6,10 +6,11 @@ import heapq
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from models.actions import NO_OP
 from models.shop.config import MINUTE_MS, SECOND_MS, ShopConfig
 from models.shop.containers import Gallery, Made
 from models.shop.dice import ARRIVALS, GALLERIES, JOURNEYS, WIRES, Dice, Weighted
-from models.shop.effects import NO_ACTION, TRUE_EFFECTS, true_effect
+from models.shop.effects import TRUE_EFFECTS, true_effect
 from models.shop.journeys import Steps, journey
 from models.shop.pages import FIRST_PAGES
 from models.shop.truth import Truth
@@ -205,7 +206,7 @@ class Shop:
         note = {name: intervention.get(name) for name in ("intervention_id", "tier", "action", "friction_id")}
         note |= {"decided_ms": intervention.get("decided_at"), "heard_ms": at_ms, "shown_ms": None, "reaction": None}
         visit.heard.append(note)
-        if action == NO_ACTION:
+        if action == NO_OP:
             counts["no_op"] += 1
             return
         counts["unknown_action"] += action not in TRUE_EFFECTS

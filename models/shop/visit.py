@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from models.actions import NO_OP
 from models.shop.config import SECOND_MS, ShopConfig
 from models.shop.containers import Container, Gallery
 from models.shop.dice import Dice
-from models.shop.effects import CLICKED, DISMISSED, NO_ACTION, click_share, dismiss_share, true_effect
+from models.shop.effects import CLICKED, DISMISSED, click_share, dismiss_share, true_effect
 from models.shop.visitor import EVERYTHING, NOTHING, Visitor
 
 Record = dict[str, Any]
@@ -207,7 +208,7 @@ class Visit:
         self.now_ms = max(self.now_ms, at_ms)
         action, tier = intervention.get("action", ""), intervention.get("tier", "MONITOR")
         shift = true_effect(action, intervention.get("friction_id"))
-        if self.decided is None and action != NO_ACTION:
+        if self.decided is None and action != NO_OP:
             self.moved[action] = shift
         self.tell("intervention_shown", intervention_id=intervention["intervention_id"])
         clicks = float(click_share(CLICKED.get(tier, 0.0), shift))

@@ -24,26 +24,30 @@ Level {manifest.level}, adjustment bound {manifest.adjustment_bound:g}: its scor
 
 ## Data
 
-{kind}. {data.description}.
-{data.rows:,} moments of {data.visits:,} visits with consent, split by visit: 70 % to learn from, 15 %
-to know when to stop, 15 % for the figures below. Seed {manifest.seed}, code {manifest.code_version}.
+{kind}. {data.description}: visits folded, evaluated and decided on as live ones are, interventions shown to them.
+{data.rows:,} evaluations of {data.visits:,} visits with consent, split by visit: 70 % to learn from, 15 %
+to know when to stop, 15 % for the figures below. Seed {manifest.seed}, code {manifest.code_version}. Made by
 
-- Abandonment and conversion: what came in the rest of the same visit.
-- Action values: the reward .2 + .5 y + .3 e - .2 b of the 10 minutes after the moment, when nothing was shown.
-  **There is no data on actions**: all {len(manifest.actions)} were trained towards that same value, so that their
-  differences mean nothing. Only no_op's is judged.
+    {manifest.command}
+
+- Abandonment and conversion: what came in the rest of the same visit, whatever was shown in it.
+- Action values: the reward .2 + .5 y + .3 e - .2 b of the 10 minutes after a decision, learned only for the action
+  that was drawn and carried out, fire or no_op, by clipped inverse propensity. A value is that of the visit plus the
+  action's own difference, which is drawn towards 0: an action that was never drawn has the visit's value.
 - Adjustments: trained towards 0. They say nothing yet.
 - Embedding: trained so that the normalized features can be made from it again. Comparable within this version only.
 
 ## Figures
 
-On the visits held out ({manifest.metrics["judged_rows"]:,.0f} moments), from model.onnx as it is served:
+On the visits held out ({manifest.metrics["judged_rows"]:,.0f} evaluations), from model.onnx as it is served:
 
 | | share | AUC | log loss | of the base rate | calibration error |
 |---|---|---|---|---|---|
 {_chances(manifest)}
 
-no_op's value: {_value(manifest)}
+Reward of the action drawn ({manifest.metrics["judged_rewards"]:,.0f} decisions): {_reward(manifest)}
+
+{_effects(manifest)}
 
 | gate | found | bound | held |
 |---|---|---|---|
@@ -70,11 +74,23 @@ def _chances(manifest: Manifest) -> str:
     )
 
 
-def _value(manifest: Manifest) -> str:
-    found = {name: manifest.metrics[f"no_op_value_{name}"] for name in ("mae", "mae_of_mean", "rmse", "rmse_of_mean")}
+def _reward(manifest: Manifest) -> str:
+    found = {name: manifest.metrics[f"reward_{name}"] for name in ("mae", "mae_of_mean", "rmse", "rmse_of_mean")}
     return (
         f"mean absolute error {found['mae']:.3f} (of the mean {found['mae_of_mean']:.3f}), root mean square error "
         f"{found['rmse']:.3f} (of the mean {found['rmse_of_mean']:.3f})."
+    )
+
+
+def _effects(manifest: Manifest) -> str:
+    if "effect_pairs" not in manifest.metrics:
+        return "What actions truly do is not known, or too few were drawn to compare."
+    found = {name: manifest.metrics[f"effect_{name}"] for name in ("frictions", "pairs")}
+    each, overall = (manifest.metrics[f"effect_rank_correlation{of}"] for of in ("", "_overall"))
+    return (
+        f"Values over no_op's against what the shop's actions truly do, over {found['pairs']:.0f} pairs of friction "
+        f"and action: rank correlation {overall:.2f} overall, {each:.2f} within a friction in the mean of "
+        f"{found['frictions']:.0f} frictions. 1 ranks as the truth does, 0 as chance."
     )
 
 

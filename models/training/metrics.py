@@ -16,13 +16,19 @@ def auc(probabilities: Floats, happened: Floats) -> float:
 
     NaN where all happened or nothing did.
     """
-    _, place, counts = np.unique(probabilities, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    ranks = _ranks(probabilities)
     positives = happened > 0
     number, others = int(positives.sum()), int((~positives).sum())
     if number == 0 or others == 0:
         return float("nan")
     return float((ranks[positives].sum() - number * (number + 1) / 2) / (number * others))
+
+
+def rank_correlation(one: Floats, other: Floats) -> float:
+    """Spearman's, -1 to 1: the correlation of ranks, ties as their mean; NaN where either does not vary."""
+    ranks = [_ranks(values) - (values.size + 1) / 2 for values in (one, other)]
+    spread = float(np.sqrt(np.square(ranks[0]).sum() * np.square(ranks[1]).sum()))
+    return float((ranks[0] * ranks[1]).sum()) / spread if spread else float("nan")
 
 
 def log_loss(probabilities: Floats, happened: Floats) -> float:
@@ -59,3 +65,10 @@ def of_a_value(name: str, values: Floats, seen: Floats, mean: float) -> dict[str
         f"{name}_rmse": float(np.sqrt(np.square(values - seen).mean())),
         f"{name}_rmse_of_mean": float(np.sqrt(np.square(mean - seen).mean())),
     }
+
+
+def _ranks(values: Floats) -> npt.NDArray[np.float64]:
+    """Places from 1 by rising value, ties at their mean place."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    ranks: npt.NDArray[np.float64] = (np.cumsum(counts) - (counts - 1) / 2)[place]
+    return ranks

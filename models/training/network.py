@@ -20,7 +20,8 @@ Floats = npt.NDArray[np.float32]
 HIDDEN = (256, 128)
 PACKED = ("embedding", "adjustments", "abandonment", "conversion", "action_values")
 """The heads in the columns of the last layer; those from `abandonment` on go through a sigmoid."""
-_EMBEDDING, _ADJUSTMENTS = WIDTHS["embedding"], WIDTHS["adjustments"]
+_SCORES = PACKED[: PACKED.index("action_values")]
+_SCORE_WIDTHS = (WIDTHS["embedding"], WIDTHS["adjustments"])
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,18 @@ class Learning:
 
     rate and decay: of AdamW. batch: rows a step. epochs: at most. patience: epochs without a better loss on the
     validation rows, after which it stops. clip: norm of a gradient. reconstruction: weight of the loss that gives the
-    embedding its meaning, by which the normalized inputs are made from it again.
+    embedding its meaning, by which the normalized inputs are made from it again. shrinkage: weight of the squared
+    log-odds by which the values of actions differ from that of the visit.
     """
 
     rate: float = 1e-3
     decay: float = 1e-2
-    batch: int = 512
+    batch: int = 1024
     epochs: int = 30
     patience: int = 4
     clip: float = 1.0
     reconstruction: float = 0.1
+    shrinkage: float = 0.03
 
 
 class Table(NamedTuple):
@@ -46,8 +49,14 @@ class Table(NamedTuple):
 
     inputs: Floats
     """float32[n, 128], normalized."""
-    targets: Floats
-    """float32[n, 24], 0-1: of abandonment, conversion and the action values."""
+    chances: Floats
+    """float32[n, 2], 0 or 1: abandonment and conversion."""
+    action: npt.NDArray[np.int64]
+    """int64[n]: place in ACTIONS of the action drawn, any where none was."""
+    reward: Floats
+    """float32[n], 0-1: what it earned."""
+    weight: Floats
+    """float32[n]: how much that reward counts; 0 where nothing was drawn."""
 
 
 class Layer(NamedTuple):
@@ -66,57 +75,76 @@ def train(
 
     `progress` is told each epoch, from 1, and its loss.
     """
+    # On one thread sums have one order, whatever the machine; a network this small is no slower for it.
+    torch.set_num_threads(1)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True)
-    network = _network()
-    decoder = nn.Linear(_EMBEDDING, len(INPUTS))
-    parameters = [*network.parameters(), *decoder.parameters()]
-    optimizer = torch.optim.AdamW(parameters, lr=learning.rate, weight_decay=learning.decay)
+    network = _Network()
+    optimizer = torch.optim.AdamW(network.parameters(), lr=learning.rate, weight_decay=learning.decay)
     rows = [torch.from_numpy(part) for part in learn]
     held = [torch.from_numpy(part) for part in validate]
-    best, best_loss, waited = layers(network), float("inf"), 0
+    best, best_loss, waited = network.layers(), float("inf"), 0
     for epoch in range(1, learning.epochs + 1):
-        for chosen in torch.randperm(len(rows[0])).split(learning.batch):
+        for chosen in torch.randperm(len(learn.inputs)).split(learning.batch):
             optimizer.zero_grad()
-            _loss(network, decoder, rows[0][chosen], rows[1][chosen], learning).backward()
-            nn.utils.clip_grad_norm_(parameters, learning.clip)
+            _loss(network, learning, *(part[chosen] for part in rows)).backward()
+            nn.utils.clip_grad_norm_(network.parameters(), learning.clip)
             optimizer.step()
         with torch.no_grad():
-            loss = float(_loss(network, decoder, held[0], held[1], learning))
+            loss = float(_loss(network, learning, *held))
         progress(epoch, loss)
         waited += 1
         if loss < best_loss:
-            best, best_loss, waited = layers(network), loss, 0
+            best, best_loss, waited = network.layers(), loss, 0
         if waited >= learning.patience:
             break
     return best
 
 
-def layers(network: nn.Sequential) -> list[Layer]:
-    """Copies of the affine layers' numbers."""
-    affine = [part for part in network if isinstance(part, nn.Linear)]
-    return [Layer(a.weight.detach().numpy().T.copy(), a.bias.detach().numpy().copy()) for a in affine]
+class _Network(nn.Module):  # type: ignore[misc]
+    """A trunk, and heads that are linear in it.
 
+    An action's value is that of the visit plus the action's own difference. Differences begin at 0 and stay there for
+    an action that is never drawn, whose value then is the visit's.
+    """
 
-def _network() -> nn.Sequential:
-    first, second = HIDDEN
-    return nn.Sequential(
-        nn.Linear(len(INPUTS), first),
-        nn.ReLU(),
-        nn.Linear(first, second),
-        nn.ReLU(),
-        nn.Linear(second, sum(WIDTHS.values())),
-    )
+    def __init__(self) -> None:
+        super().__init__()
+        first, second = HIDDEN
+        self.trunk = nn.Sequential(nn.Linear(len(INPUTS), first), nn.ReLU(), nn.Linear(first, second), nn.ReLU())
+        self.scores = nn.Linear(second, sum(WIDTHS[name] for name in _SCORES))
+        self.value = nn.Linear(second, 1)
+        self.differences = nn.Linear(second, WIDTHS["action_values"])
+        nn.init.zeros_(self.differences.weight)
+        nn.init.zeros_(self.differences.bias)
+        self.decoder = nn.Linear(WIDTHS["embedding"], len(INPUTS))
+
+    def layers(self) -> list[Layer]:
+        """Copies of the numbers as affine layers, the heads packed into the last."""
+        first, second = (part for part in self.trunk if isinstance(part, nn.Linear))
+        packed = torch.cat([self.scores.weight, self.value.weight + self.differences.weight])
+        biases = torch.cat([self.scores.bias, self.value.bias + self.differences.bias])
+        numbers = ((first.weight, first.bias), (second.weight, second.bias), (packed, biases))
+        return [Layer(w.detach().numpy().T.copy(), b.detach().numpy().copy()) for w, b in numbers]
 
 
 def _loss(
-    network: nn.Sequential, decoder: nn.Linear, inputs: torch.Tensor, targets: torch.Tensor, learning: Learning
+    network: _Network,
+    learning: Learning,
+    inputs: torch.Tensor,
+    chances: torch.Tensor,
+    action: torch.Tensor,
+    reward: torch.Tensor,
+    weight: torch.Tensor,
 ) -> torch.Tensor:
-    packed = network(inputs)
-    embedding, adjustments, logits = packed.split([_EMBEDDING, _ADJUSTMENTS, targets.shape[1]], dim=1)
+    seen = network.trunk(inputs)
+    embedding, adjustments, logits = network.scores(seen).split([*_SCORE_WIDTHS, chances.shape[1]], dim=1)
     # Cross entropy is least at the expected target, for a reward between 0 and 1 as for a yes or no.
-    each = functional.binary_cross_entropy_with_logits(logits, targets, reduction="none").mean(dim=0)
-    abandonment, conversion, values = each.split([1, 1, targets.shape[1] - 2])
-    reconstructed = functional.mse_loss(decoder(embedding), inputs)
+    expected = functional.binary_cross_entropy_with_logits(logits, chances, reduction="none").mean(dim=0).sum()
+    differences = network.differences(seen)
+    of_the_drawn = network.value(seen)[:, 0] + differences.gather(1, action[:, None])[:, 0]
+    earned = functional.binary_cross_entropy_with_logits(of_the_drawn, reward, reduction="none")
+    values = (weight * earned).mean() + learning.shrinkage * differences.square().mean()
+    reconstructed = functional.mse_loss(network.decoder(embedding), inputs)
     to_zero = adjustments.square().mean()
-    return abandonment.sum() + conversion.sum() + values.mean() + to_zero + learning.reconstruction * reconstructed
+    return expected + values + to_zero + learning.reconstruction * reconstructed

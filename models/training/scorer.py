@@ -11,18 +11,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.actions import ACTIONS, NO_OP
+from models.actions import ACTIONS
 from models.behaviour.moment import INPUTS
 from models.serving.manifest import Gate, Input, Manifest, TrainingData
 from models.serving.release import CARD_FILE, MODEL_FILE, numbered_versions
 from models.serving.scorer import Scorer, Scores
 from models.training.card import card
+from models.training.effects import TrueEffect, of_effects
+from models.training.examples import Examples, Told, examples
 from models.training.graph import scorer_graph
 from models.training.metrics import of_a_probability, of_a_value
 from models.training.network import Learning, Table, train
 from models.training.normalization import NORMALIZATION, Normalization, normalization
-from models.training.snapshots import Examples, examples
-from models.training.visits import Visit
 
 NAME = "scorer"
 SHARES = (0.7, 0.15, 0.15)
@@ -31,24 +31,28 @@ REAL_SESSIONS = 1_000
 """Real sessions on which a scorer must prove itself before it leaves the shadow level (DOMAIN 7, given)."""
 LARGEST_BYTES = 1_000_000
 """Of the artefact."""
+LARGEST_WEIGHT = 10.0
+"""Inverse propensities count as at most this (ours), so that no single draw decides."""
 
 Floats = npt.NDArray[np.float32]
 Places = npt.NDArray[np.intp]
 
 
 class Source(NamedTuple):
-    """Where visits come from."""
+    """Where examples come from; `true_effect` where it is known what an action changes for a friction."""
 
-    visits: Iterable[Visit]
+    told: Iterable[Told]
     description: str
     simulated: bool = True
+    true_effect: TrueEffect | None = None
 
 
 class Made(NamedTuple):
-    """What is said of a release and does not come from its training."""
+    """What is said of a release and does not come from its training; `command` makes it again."""
 
     created: datetime
     code_version: str
+    command: str
 
 
 class _Parts(NamedTuple):
@@ -72,9 +76,8 @@ def train_scorer(
     The same source, seed and `made` give the same bytes on the same machine. `progress` is told each epoch and its
     loss. Raises ValueError where the source has too few visits to be split.
     """
-    random = np.random.default_rng(seed)
-    found = examples(source.visits, random)
-    parts = _split(found.visit, random)
+    found = examples(source.told)
+    parts = _split(found.visit, np.random.default_rng(seed))
     normalized = normalization(found.features[parts.learn])
     layers = train(
         _table(found, parts.learn, normalized),
@@ -91,7 +94,7 @@ def train_scorer(
     unjudged = _manifest(folder.name, source, found, seed, made, normalized, model)
     unjudged.write(folder)
     scores = Scorer(folder, cuda=False).score(found.features[parts.judge])
-    metrics = _metrics(found, parts, scores)
+    metrics = _metrics(found, parts, scores, source.true_effect)
     manifest = unjudged.model_copy(update={"metrics": metrics, "gates": _gates(metrics, unjudged, len(model))})
     manifest.write(folder)
     (folder / CARD_FILE).write_text(card(manifest), encoding="utf-8")
@@ -109,21 +112,32 @@ def _split(visit: npt.NDArray[np.int64], random: np.random.Generator) -> _Parts:
 
 
 def _table(found: Examples, places: Places, normalized: Normalization) -> Table:
-    """Every action gets no_op's reward: nothing is known of what an action changes."""
-    rewards = np.repeat(found.reward[places, np.newaxis], len(ACTIONS), axis=1)
-    chances = np.stack([found.abandonment[places], found.conversion[places]], axis=1)
-    return Table(normalized.apply(found.features[places]), np.concatenate([chances, rewards], axis=1))
+    """Rewards count by inverse propensity, so that an action counts alike wherever it was unlikely to be drawn."""
+    drawn = found.drawn[places]
+    weight = np.where(drawn, np.minimum(1 / found.propensity[places], LARGEST_WEIGHT), 0.0)
+    return Table(
+        normalized.apply(found.features[places]),
+        np.stack([found.abandonment[places], found.conversion[places]], axis=1),
+        np.where(drawn, found.action[places], 0),
+        found.reward[places],
+        (weight / max(weight.mean(), 1.0 / LARGEST_WEIGHT)).astype(np.float32),
+    )
 
 
-def _metrics(found: Examples, parts: _Parts, scores: Scores) -> dict[str, float]:
+def _metrics(found: Examples, parts: _Parts, scores: Scores, true_effect: TrueEffect | None) -> dict[str, float]:
     figures: dict[str, float] = {"judged_rows": float(parts.judge.size)}
     for name, chances, happened in (
         ("abandonment", scores.abandonment, found.abandonment),
         ("conversion", scores.conversion, found.conversion),
     ):
         figures |= of_a_probability(name, chances, happened[parts.judge], float(happened[parts.learn].mean()))
-    values = scores.action_values[:, ACTIONS.index(NO_OP)]
-    figures |= of_a_value(f"{NO_OP}_value", values, found.reward[parts.judge], float(found.reward[parts.learn].mean()))
+    rows = np.flatnonzero(found.drawn[parts.judge])
+    judged, values = parts.judge[rows], scores.action_values[rows]
+    mean = float(found.reward[parts.learn][found.drawn[parts.learn]].mean())
+    figures["judged_rewards"] = float(rows.size)
+    figures |= of_a_value("reward", values[np.arange(rows.size), found.action[judged]], found.reward[judged], mean)
+    if true_effect is not None:
+        figures |= of_effects(values, found.friction[judged], found.action[judged], true_effect)
     return {name: round(figure, 6) for name, figure in figures.items()}
 
 
@@ -132,7 +146,7 @@ def _gates(metrics: dict[str, float], manifest: Manifest, size: int) -> tuple[Ga
     below = (
         ("abandonment_log_loss", "abandonment_log_loss_of_base_rate"),
         ("conversion_log_loss", "conversion_log_loss_of_base_rate"),
-        (f"{NO_OP}_value_rmse", f"{NO_OP}_value_rmse_of_mean"),
+        ("reward_rmse", "reward_rmse_of_mean"),
     )
     return (
         *(
@@ -167,6 +181,7 @@ def _manifest(
         ),
         seed=seed,
         code_version=made.code_version,
+        command=made.command,
         metrics={},
         gates=(),
         sha256=hashlib.sha256(model).hexdigest(),

@@ -12,7 +12,7 @@ from rich.table import Table
 from models.ava.catalog import Catalog
 from models.ava.conditions import GATE_NAMES
 from models.ava.history import friction_number
-from models.ava.judging import SIGNALS
+from models.signals import SIGNALS
 
 
 def decision_text(record: Mapping[str, Any], catalog: Catalog) -> Group:

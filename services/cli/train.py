@@ -1,4 +1,4 @@
-"""`lam train`: models made from visits."""
+"""`lam train`: models made from what live sessions told."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from rich.console import Console
 from rich.progress import Progress
 
 from models.serving.manifest import Manifest, read_manifest
+from models.shop.effects import true_effect
 from schemas.errors import LamstreamError
-from services.training import code_version, simulated_visits
+from services.training import Hours, code_version, simulated_hours
 
 train = typer.Typer(help="Train models and write them as releases.", no_args_is_help=True)
 
@@ -31,24 +32,28 @@ def _models() -> None:
 
 @train.command("scorer")
 def scorer(
-    visits: Annotated[int, typer.Option(min=100, help="Simulated visits to learn from.")] = 20_000,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 1,
+    hours: Annotated[float, typer.Option(min=0.05, help="Hours that the simulated shop is open.")] = Hours.hours,
+    visits_per_minute: Annotated[float, typer.Option(min=1.0, help="Mean, over all sites.")] = Hours.visits_per_minute,
+    sample_rate: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the evaluations without a decision to learn from.")
+    ] = Hours.sample_rate,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same model.")] = Hours.seed,
     out: Annotated[Path, typer.Option(help="Folder of releases; the model goes to scorer/<version> in it.")] = Path(
         "releases"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Train the scorer on simulated visits, judge it on visits held out, and write its release."""
+    """Train the scorer on hours of the simulated shop, judge it on visits held out, and write its release."""
     _require("torch", "onnx")
     # torch takes seconds to import and is not there for the stream.
     from models.training.network import Learning
     from models.training.scorer import Made, Source, train_scorer
 
-    learning = Learning()
-    made = Made(datetime.now(timezone.utc).replace(microsecond=0), code_version())
-    source = Source(simulated_visits(visits, seed), f"A simulated day of the demo shop (seed {seed})")
+    learning, plan = Learning(), Hours(hours, visits_per_minute, seed, sample_rate)
+    made = Made(datetime.now(timezone.utc).replace(microsecond=0), code_version(), command(plan))
+    source = Source(simulated_hours(plan), f"{hours:g} h of the simulated shop (seed {seed})", true_effect=true_effect)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(f"making and folding {visits} visits", total=learning.epochs)
+        task = progress.add_task(f"{hours:g} h of the simulated shop", total=learning.epochs)
         folder = train_scorer(
             source,
             seed,
@@ -62,6 +67,14 @@ def scorer(
         print(json.dumps({"release": str(folder), **manifest.model_dump(mode="json", include={"metrics", "gates"})}))
     else:
         _tell(folder, manifest)
+
+
+def command(plan: Hours) -> str:
+    """What trains on this plan again."""
+    return (
+        f"lam train scorer --hours {plan.hours:g} --visits-per-minute {plan.visits_per_minute:g} "
+        f"--sample-rate {plan.sample_rate:g} --seed {plan.seed}"
+    )
 
 
 def _require(*names: str) -> None:

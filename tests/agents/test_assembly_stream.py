@@ -67,11 +67,11 @@ async def test_topics_of_one_group_meet_in_one_state(broker: Broker) -> None:
     publish(settings, "mutation", [mutation(container_id=container) for container in CONTAINERS])
     publish_raw(settings.broker, settings.prefix + "mutation", [(b"c-0", None)])
     async with joining(settings) as first:
-        await first.until(lambda: first.seen == len(CONTAINERS))
+        await first.until(lambda: first.records["assembly"] == len(CONTAINERS))
         publish(settings, "tombstone", [tombstone(container_id=container) for container in CONTAINERS[:10]])
-        await first.until(lambda: first.seen == len(CONTAINERS) + 10)
+        await first.until(lambda: first.records["assembly"] == len(CONTAINERS) + 10)
         assert joined(first) == set(CONTAINERS[:10])
     publish(settings, "tombstone", [tombstone(container_id=container) for container in CONTAINERS[10:]])
     async with joining(settings) as second:
-        await second.until(lambda: second.seen == 10 and second.partitions == PARTITIONS)
+        await second.until(lambda: second.records["assembly"] == 10 and second.partitions == PARTITIONS)
         assert joined(second) == set(CONTAINERS)

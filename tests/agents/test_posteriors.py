@@ -51,7 +51,7 @@ async def test_posteriors_do_not_depend_on_how_rewards_were_grouped(broker: Brok
         settings = engine_settings(broker)
         send(settings, "reward-delta", deltas)
         async with running(settings) as engine:
-            await engine.until(lambda: engine.seen == len(deltas))  # noqa: B023
+            await engine.until(lambda: engine.records["posteriors"] == len(deltas))  # noqa: B023
         assert told(settings) == EXPECTED
 
 
@@ -62,7 +62,7 @@ async def test_a_restarted_worker_adds_to_what_was_known(broker: Broker) -> None
     for part in (deltas[:150], deltas[150:]):
         send(settings, "reward-delta", part)
         async with running(settings) as engine:
-            await engine.until(lambda: engine.seen == len(part))  # noqa: B023
+            await engine.until(lambda: engine.records["posteriors"] == len(part))  # noqa: B023
     assert told(settings) == EXPECTED
 
 
@@ -72,7 +72,7 @@ async def test_a_batch_tells_each_arm_once(broker: Broker) -> None:
     arm = REWARDS[0][0]
     send(settings, "reward-delta", [delta(arm, [0.5])] * 50)
     async with running(settings) as engine:
-        await engine.until(lambda: engine.seen == 50)
+        await engine.until(lambda: engine.records["posteriors"] == 50)
     records = committed_records(settings, "arm-posterior", engine.batches)
     assert (len(records), records[-1]["n"]) == (engine.batches, 50)
 
@@ -83,7 +83,7 @@ async def test_a_delta_that_cannot_be_read_is_a_dead_letter(broker: Broker) -> N
     good = delta("a", [1.0])
     send(settings, "reward-delta", [good, good | {"reward_sum": -1.0}, good])
     async with running(settings) as engine:
-        await engine.until(lambda: engine.seen == 2)
+        await engine.until(lambda: engine.records["posteriors"] == 2)
     assert told(settings) == {"a": (2, 2.0, 2.0)}
     letters = [letter for letters in read_topic(settings, "reward-delta.dlq").values() for letter in letters]
     assert [header(letter, "lamstream.error.reason") for letter in letters] == [b"out_of_range"]

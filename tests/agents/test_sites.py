@@ -26,7 +26,7 @@ async def test_sites_are_told_as_they_grow_also_over_a_restart(broker: Broker) -
     for part in (first, second):
         send(settings, "site-delta", part)
         async with running(settings) as engine:
-            await engine.until(lambda: engine.seen == len(part))  # noqa: B023
+            await engine.until(lambda: engine.records["sites"] == len(part))  # noqa: B023
         versions.append(newest(settings, "site-stage")["shop"]["version"])
     told = newest(settings, "site-stage")
     assert {site: stage["sessions"] for site, stage in told.items()} == {"shop": 25, "b2b": 1}

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from hypothesis import strategies as st
 
-from models.ava.actions import TIER_OF_ACTION
+from models.actions import TIER_OF_ACTION
 from models.ava.catalog import installed_catalog
 from models.ava.history import NEVER_S
 from models.ava.profiles import PROFILE_NAMES

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.ava.actions import NO_OP
+from models.actions import NO_OP
 from models.ava.arms import EXPLORATORY_A_DAY, Choice, KnownArm, explored_enough
 from models.bandit.posterior import Posterior, Prior
 from models.behaviour.moment import INPUT_PLACE, INPUTS

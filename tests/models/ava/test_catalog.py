@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from models.ava.actions import ACTIONS_BY_TIER, ACTIVE, ESCALATE, NUDGE, PASSIVE, PRICE_AND_SCARCITY
+from models.actions import ACTIONS_BY_TIER, ACTIVE, ESCALATE, NUDGE, PASSIVE
+from models.ava.actions import PRICE_AND_SCARCITY
 from models.ava.catalog import catalog_from, installed_catalog
 from models.ava.catalog_check import CatalogError
 from models.ava.categories import ANCHORS, CATEGORIES

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from models.actions import NO_OP, TIER_OF_ACTION
 from models.ava import judging, warmup
-from models.ava.actions import NO_OP, TIER_OF_ACTION
 from models.ava.arms import SiteKnowledge
 from models.ava.catalog import installed_catalog
 from models.ava.conditions import CONDITIONS

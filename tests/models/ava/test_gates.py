@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from models.ava.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
+from models.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
 from models.ava.conditions import CONDITIONS, CONDITIONS_BY_GATE
 from models.ava.sites import SiteContext
 from tests.models.ava.cases import (

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from models.ava.catalog import installed_catalog
 from models.ava.deciding import Policy
 from models.ava.history import members
-from models.ava.judging import SIGNALS
+from models.signals import SIGNALS
 from tests.models.ava.cases import CALM, CART, CHECKOUT, IDLE_CHECKOUT, row_of, verdict
 
 INTENT, FRICTION, CLARITY, RECEPTIVITY, VALUE = range(len(SIGNALS))

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from models.actions import ACTIONS
 from models.ava.arms import Choice
 from models.ava.catalog import installed_catalog
 from models.ava.deciding import BY_EVENT, SAMPLE_RATE, Decider, Evaluations, Policy
@@ -18,7 +19,6 @@ from models.ava.draws import Draws
 from models.ava.history import NO_FRICTION, friction_id, no_history
 from models.ava.sites import SiteContext
 from models.bandit.draw import choose
-from models.shop.effects import ACTIONS
 from models.shop.laboratory import FRICTIONS, Laboratory, expected_reward
 from tests.models.behaviour.events import START
 from tests.models.live.hour import Hour

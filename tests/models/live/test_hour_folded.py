@@ -58,7 +58,8 @@ def test_the_fold_counts_what_is_true(hour: Hour) -> None:
 
 def test_visits_and_orders_are_true(hour: Hour, closed: npt.NDArray[np.void]) -> None:
     """One visit a session, none a bot's, with the orders of the truth, by site; sites sum up the same."""
-    assert len(set(hour.partition.closed_sessions)) == len(hour.partition.closed_sessions) == closed.size
+    sessions = [one.session_id for one in hour.partition.closed]
+    assert len(set(sessions)) == len(sessions) == closed.size
     assert not closed["bot"].any()
     summed: dict[str, Counter[str]] = {site: Counter() for site in hour.shop.totals()["sites"]}
     for one in hour.records("site-delta"):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from models.actions import ACTION_TIER, ACTIONS, NO_OP
+from models.actions import ACTIONS, NO_OP, TIER_OF_ACTION
 from models.behaviour.moment import INPUTS
 from models.serving import ModelRefused, Scorer, default_release
 from models.serving.manifest import read_manifest
@@ -18,10 +18,10 @@ from tests.models.serving.releases import Change, changed_manifest, changed_mode
 
 def test_there_are_22_actions_by_rising_tier() -> None:
     """6 passive, 6 nudge, 5 active, 4 escalate, then no_op; each is named after its tier."""
-    tiers = [ACTION_TIER[action] for action in ACTIONS[:-1]]
-    assert [tiers.count(tier) for tier in TIERS] == [0, 6, 6, 5, 4]
-    assert tiers == sorted(tiers, key=TIERS.index)
-    assert all(action.startswith(f"{ACTION_TIER[action].lower()}_") for action in ACTIONS[:-1])
+    tiers = [TIER_OF_ACTION[action] for action in ACTIONS[:-1]]
+    assert [tiers.count(tier) for tier in range(len(TIERS))] == [0, 6, 6, 5, 4]
+    assert tiers == sorted(tiers)
+    assert all(action.startswith(f"{TIERS[TIER_OF_ACTION[action]].lower()}_") for action in ACTIONS[:-1])
     assert ACTIONS[-1] == NO_OP
     assert len(set(ACTIONS)) == 22
 

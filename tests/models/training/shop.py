@@ -1,30 +1,22 @@
-"""Visits for tests of training: made by hand, and from the simulated shop."""
+"""Hours of the simulated shop for tests of training."""
 
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
-import numpy as np
+from models.training.examples import Examples, Told, examples
+from services.training import Hours, simulated_hours
 
-from models.training.snapshots import Examples, examples
-from models.training.visits import Visit
-from services.training import simulated_visits
-from tests.models.behaviour.events import event
-
-
-def visit(*steps: dict[str, Any], session: str = "s") -> Visit:
-    """A visit of events, each given by what differs from a ping at START (`at_s` in seconds)."""
-    return [event(session_id=session, **step) for step in steps]
+SHORT = Hours(hours=0.03, visits_per_minute=200.0)
 
 
 @cache
-def simulated(number: int = 300, seed: int = 1) -> tuple[Visit, ...]:
-    """Some visits of the simulated shop."""
-    return tuple(simulated_visits(number, seed))
+def simulated(plan: Hours = SHORT) -> tuple[Told, ...]:
+    """What a shop told."""
+    return tuple(simulated_hours(plan))
 
 
 @cache
-def simulated_examples() -> Examples:
-    """Moments of them."""
-    return examples(simulated(), np.random.default_rng(1))
+def simulated_examples(plan: Hours = SHORT) -> Examples:
+    """What is learned from it."""
+    return examples(simulated(plan))

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.training.metrics import auc, calibration_error, log_loss, of_a_value
+from models.training.metrics import auc, calibration_error, log_loss, of_a_value, rank_correlation
 
 CHANCES = st.lists(st.tuples(st.integers(0, 4), st.booleans()), min_size=2, max_size=40)
 
@@ -29,6 +29,16 @@ def test_auc_is_the_share_of_pairs_in_order(drawn: list[tuple[int, bool]]) -> No
         assert auc(chances, happened) == pytest.approx(sum(pairs) / len(pairs))
     else:
         assert math.isnan(auc(chances, happened))
+
+
+def test_ranks_correlate_whatever_the_distances() -> None:
+    """1 for any rising relation, -1 for a falling one, the mean place for ties, NaN where nothing varies."""
+    values = np.array([0.1, 0.2, 0.4, 0.9])
+    assert rank_correlation(values, values**3) == pytest.approx(1)
+    assert rank_correlation(values, -values) == pytest.approx(-1)
+    # Ranks 1, 2.5, 2.5, 4 against 1, 2, 3, 4: covariance 4.5 of variances 4.5 and 5.
+    assert rank_correlation(np.array([0.0, 1.0, 1.0, 2.0]), values) == pytest.approx(4.5 / math.sqrt(4.5 * 5))
+    assert math.isnan(rank_correlation(np.ones(4), values))
 
 
 def test_log_loss_of_the_base_rate_is_the_entropy() -> None:
