@@ -73,8 +73,8 @@ async def test_a_batch_tells_each_arm_once(broker: Broker) -> None:
     send(settings, "reward-delta", [delta(arm, [0.5])] * 50)
     async with running(settings) as engine:
         await engine.until(lambda: engine.records["posteriors"] == 50)
-    records = committed_records(settings, "arm-posterior", engine.batches)
-    assert (len(records), records[-1]["n"]) == (engine.batches, 50)
+    records = committed_records(settings, "arm-posterior", engine.filled["posteriors"])
+    assert (len(records), records[-1]["n"]) == (engine.filled["posteriors"], 50)
 
 
 async def test_a_delta_that_cannot_be_read_is_a_dead_letter(broker: Broker) -> None:

@@ -101,6 +101,8 @@ class Engine:
     batches: int = 0
     ticks: int = 0
     records: Counter[str] = field(default_factory=Counter)
+    filled: Counter[str] = field(default_factory=Counter)
+    """Batches with records, by group."""
     watermarks: dict[int, int] = field(default_factory=dict)
     _change: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -113,6 +115,7 @@ class Engine:
         group = batch.partition.group.name
         self.batches += bool(len(batch)) and group == "live"
         self.records[group] += len(batch)
+        self.filled[group] += bool(len(batch))
         self.ticks += not len(batch)
         self._change.set()
 
