@@ -69,7 +69,9 @@ def close(rows: Any, index: int, blank: Any, effects: Effects) -> None:
     row = rows[index]
     end_all_views(row)
     if row.open_result:
-        put_outcome(effects, row, index, min(row.start_ms + row.last, window_ends(row)), False)
+        # A timer may have decided after the last event.
+        ended_ms = row.start_ms + max(row.last, row.open_at)
+        put_outcome(effects, row, index, min(ended_ms, window_ends(row)), False)
     put_closed(effects, rows, index)
     rows[index] = blank[0]
 
