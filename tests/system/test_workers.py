@@ -16,7 +16,7 @@ from tests.system.stream import Stream, stream_on
 from tests.system.verifier import assert_equal, expected, found
 from topics.lag import lags
 
-MINUTES = 40
+MINUTES = 25
 SHOP = ShopConfig(seed=7, visits_per_minute=12)
 CONFIG = Config(clock="event")
 
