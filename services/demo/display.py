@@ -48,8 +48,9 @@ def display(console: Console, seen: Seen) -> Iterator[Tell]:
 def _line(stage: str, seconds: float, seen: Seen, lag: int | None) -> str:
     tiers = ", ".join(f"{tier} {seen.interventions[tier]}" for tier in TIERS if seen.interventions[tier])
     return (
-        f"{seconds:5.0f} s  {stage}: {seen.events} events, {seen.visits} visits closed, {len(seen.decisions)} decisions,"
-        f" shown: {tiers or 'nothing yet'}, {seen.rewards} rewards, {len(seen.tuples)} tuples, lag {_or_dash(lag)}"
+        f"{seconds:5.0f} s  {stage}: {seen.events} events, {seen.visits} visits closed, "
+        f"{len(seen.decisions)} decisions, "
+        f"shown: {tiers or 'nothing yet'}, {seen.rewards} rewards, {len(seen.tuples)} tuples, lag {_or_dash(lag)}"
     )
 
 

@@ -104,3 +104,10 @@ def test_a_dismissal_is_seen() -> None:
     """In the window."""
     rows, _ = decided(0, event(type="intervention_dismissed", at_s=5))
     assert passed(rows, 800)["dismissed"]
+
+
+def test_a_decision_in_the_last_silence_has_an_empty_window() -> None:
+    """A timer decided after the last event and the visit closed: the window ends where it begins, not before."""
+    rows, _ = decided(1_700)
+    outcome = passed(rows, 1_860)
+    assert (outcome["from_ms"], outcome["to_ms"], outcome["events"]) == (START + 1_700_000, START + 1_700_000, 0)
