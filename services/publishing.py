@@ -13,6 +13,7 @@ from services.replaying import Timed
 from topics.clients import Deliveries, producer
 from topics.errors import ConfigurationError
 from topics.settings import Settings
+from topics.state.restore import WATERMARK_KEY
 from topics.table import TOPICS
 from topics.watermark import WATERMARK_HEADER
 
@@ -35,6 +36,8 @@ class Publisher:
         self.sent = 0
         self._topic = settings.prefix + topic
         self._key = spec.key
+        # A broker refuses records without key on a compacted topic.
+        self._watermark_key = WATERMARK_KEY if spec.compact else None
         self._encoder = Encoder(record_type(spec.record))
         self._settings = settings
         self._producer: Producer = producer(settings)
@@ -53,7 +56,7 @@ class Publisher:
     def watermark(self, at_ms: int) -> None:
         """Tell every partition that event time has reached `at_ms`; only workers on the event clock take it."""
         for partition in range(self._partitions):
-            self._produce(None, None, partition=partition, headers=[(WATERMARK_HEADER, b"%d" % at_ms)])
+            self._produce(self._watermark_key, None, partition=partition, headers=[(WATERMARK_HEADER, b"%d" % at_ms)])
 
     def flush(self) -> None:
         """Wait until everything is acknowledged. Raises NotDelivered where it is not."""

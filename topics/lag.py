@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.clients import group_observer
 from topics.consuming import committed_offsets, everywhere
 from topics.errors import ConfigurationError, TopicMismatch
 from topics.settings import Settings
 from topics.table import GROUPS
+
+LEADER_MOVES = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+LEADER_WAIT_S = 0.2
 
 
 class PartitionLag(NamedTuple):
@@ -59,6 +63,19 @@ def _partitions(client: Consumer, settings: Settings, name: str) -> list[TopicPa
 
 
 def _lag(client: Consumer, tp: TopicPartition, timeout_s: float) -> PartitionLag:
-    first, end = client.get_watermark_offsets(tp, timeout=timeout_s)
+    first, end = _ends(client, tp, timeout_s)
     committed = tp.offset if tp.offset >= 0 else None
     return PartitionLag(tp.topic, tp.partition, committed, end, max(0, end - max(tp.offset, first)))
+
+
+def _ends(client: Consumer, tp: TopicPartition, timeout_s: float) -> tuple[int, int]:
+    """Where a partition begins and stably ends; waits while its leader moves, or has just been made."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        try:
+            ends: tuple[int, int] = client.get_watermark_offsets(tp, timeout=timeout_s)
+            return ends
+        except KafkaException as error:
+            if error.args[0].code() not in LEADER_MOVES or time.monotonic() >= deadline:
+                raise
+            time.sleep(LEADER_WAIT_S)

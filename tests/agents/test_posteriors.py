@@ -13,7 +13,7 @@ from services.reading import newest
 from tests.agents.running import agent_running, send
 from tests.kafka import Broker
 from tests.models.bandit.test_deltas import delta
-from tests.system.verifier import read_topic
+from tests.system.reading import read_topic
 from tests.topics.engine import Engine, committed_records, engine_settings
 from topics.consuming import header
 from topics.settings import Settings

@@ -52,6 +52,7 @@ class PartitionFold:
         self.watermark: int | None = None
         self.live: dict[str, Visit] = {}
         self.closed: list[ClosedVisit] = []
+        self.erased: list[Visit] = []
         self.timers: list[FiredTimer] = []
         self.counts: dict[str, Counts] = {}
         self._queue: list[tuple[int, int, Visit]] = []
@@ -72,6 +73,7 @@ class PartitionFold:
         if not event["consent"]["analytics"]:
             self._counts(event["site_id"]).unconsented += 1
             if visit is not None:
+                self.erased.append(visit)
                 self._free(visit)
             return
 

@@ -6,25 +6,14 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-LAM = [sys.executable, "-m", "services.cli"]
-LIMIT_S = 180
+from tests.services.running import LAM, LIMIT_S, MARK, lam, marked
 
-
-def lam(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*LAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=LIMIT_S,
-        stdin=subprocess.DEVNULL,
-        env={**os.environ, **environment},
-    )
+LOOK_EVERY_S = 0.1
 
 
 def test_config_shows_values_and_origins_and_hides_secrets() -> None:
@@ -46,42 +35,31 @@ def test_an_error_of_ours_is_one_message_and_status_2() -> None:
     assert "Traceback" not in told.stderr
 
 
-def test_the_demo_agrees_with_what_it_published() -> None:
-    """A short demo ends by itself: everything published was read, counted once, and nothing lags."""
-    told = lam("demo", "--duration", "4", "--rate", "30")
+def test_the_demo_agrees_with_the_shop() -> None:
+    """A short demo ends by itself: what the topics show is what is true of its shop, and nothing lags."""
+    told = lam("demo", "--duration", "3", LAM_TEST_MARK="demo-to-its-end")
     assert told.returncode == 0, told.stderr
     summary = json.loads(told.stdout.splitlines()[-1])
-    assert summary["events"] == summary["published"] > 500
-    assert summary["folded"] + summary["unconsented"] == summary["published"]
+    assert summary["events"] == summary["published"]["session-event"] > 1_000
     assert summary["dead_letters"] == summary["lag"] == 0
-    assert set(summary["interventions"]) == {"ACTIVE", "ESCALATE", "NUDGE"}
+    assert set(summary["interventions"]) == {"PASSIVE", "NUDGE", "ACTIVE", "ESCALATE"}
+    assert min(summary["rewards"], summary["tuples"]) > 0
+    assert marked("demo-to-its-end") == {}
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_demo_leaves_no_process(tmp_path: Path, ending: signal.Signals) -> None:
-    """However the demo ends, its worker ends with it."""
+    """However the demo ends, its worker and its shop end with it."""
     mark = f"demo-{tmp_path.name}"
-    demo = subprocess.Popen([*LAM, "demo"], env={**os.environ, "LAM_TEST_MARK": mark}, stderr=subprocess.PIPE)
+    demo = subprocess.Popen([*LAM, "demo"], env={**os.environ, MARK: mark}, stderr=subprocess.PIPE)
     deadline = time.monotonic() + LIMIT_S
-    while len(_marked(mark)) < 2:
-        assert time.monotonic() < deadline, "no worker was started"
+    while not any(" shop " in command for command in marked(mark).values()):
+        assert time.monotonic() < deadline, "no shop was opened"
         assert demo.poll() is None
+        time.sleep(LOOK_EVERY_S)
+    assert len(marked(mark)) == 3
     demo.send_signal(ending)
     demo.communicate(timeout=LIMIT_S)
-    while _marked(mark):
+    while marked(mark):
         assert time.monotonic() < deadline, "a process is left"
-
-
-def _marked(mark: str) -> list[str]:
-    """Processes with the mark in their environment, those that have ended left out."""
-    found = []
-    for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if (
-                mark.encode() in (process / "environ").read_bytes()
-                and "Z" not in (process / "stat").read_text().split()[2]
-            ):
-                found.append(process.name)
-        except OSError:
-            continue
-    return found
+        time.sleep(LOOK_EVERY_S)

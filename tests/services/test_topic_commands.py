@@ -16,7 +16,7 @@ from fastavro import schemaless_writer
 from schemas.record_type import record_type
 from schemas.tree import schema_fingerprint
 from tests.kafka import Broker
-from tests.services.test_cli import LAM, LIMIT_S
+from tests.services.running import LAM, LIMIT_S
 from tests.topics.engine import engine_settings, running
 from tests.topics.events import ENCODER, event, publish, publish_raw
 from tests.topics.transport.test_intake import Raw

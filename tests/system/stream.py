@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
-
+from models.shop.shop import Sent
 from services.demo.process import WorkerProcess
-from services.publishing import Publisher
-from services.replaying import Timed
+from services.publishing import MINUTE_MS, Publisher
 from tests.kafka import unique
+from tests.models.live.partition import KEY
 from topics.admin import apply
-from topics.clients import group_observer
-from topics.lag import lags
-from topics.settings import Clock, Settings, load_settings
+from topics.lag import PartitionLag, lags
+from topics.settings import Clock, Posteriors, Settings, load_settings
 
 LIMIT_S = 120.0
 LOOK_EVERY_S = 0.25
 PARTITIONS = 6
+MASTER_KEY = KEY.decode()
+PASSED_ON = (
+    *("broker", "prefix", "guarantee", "clock", "partitions", "posteriors"),
+    *("session_timeout_s", "transaction_timeout_s", "poll_records"),
+)
+INPUTS = ("session-event", "mutation", "tombstone")
+"""The topics whose time records without value tell."""
 
 
 @dataclass
@@ -32,13 +37,12 @@ class Stream:
     settings: Settings
     folder: Path
     _workers: dict[str, WorkerProcess] = field(default_factory=dict)
+    _publishers: dict[str, Publisher] = field(default_factory=dict)
 
     def start(self, worker: str, **environment: str) -> WorkerProcess:
         """Start a worker of that identity."""
-        settings = self.settings
-        names = ("broker", "prefix", "guarantee", "clock", "partitions", "session_timeout_s", "transaction_timeout_s")
-        values = {f"LAM_{name.upper()}": _text(getattr(settings, name)) for name in names}
-        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, **environment}
+        values = {f"LAM_{name.upper()}": _text(getattr(self.settings, name)) for name in PASSED_ON}
+        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, "LAM_MASTER_KEY": MASTER_KEY, **environment}
         log = self.folder / f"{worker}-{len(list(self.folder.glob('*.log')))}.log"
         self._workers[worker] = WorkerProcess(values, log)
         return self._workers[worker]
@@ -52,66 +56,78 @@ class Stream:
         self._workers.pop(worker).kill()
 
     def check(self) -> None:
-        """Raises WorkerFailed where a worker ended by itself."""
+        """Raises ProcessFailed where a worker ended by itself."""
         for worker in self._workers.values():
             worker.check()
 
-    def publish(self, events: list[Timed]) -> None:
-        """Publish session events and wait until the broker has them."""
-        publisher = Publisher(self.settings, "session-event")
-        for _, event in events:
-            publisher.publish(event)
-        publisher.flush()
+    def configure(self, sites: Iterable[dict[str, Any]]) -> None:
+        """Publish site-configs: before workers start, since nothing says when a running one has read them."""
+        for config in sites:
+            self._publisher("site-config").publish(config)
+        self._publisher("site-config").flush()
+
+    def publish(self, records: list[Sent]) -> None:
+        """Publish records of any input in their order, with the time at each full minute, and wait until all is there.
+
+        The order between topics is kept as it is between producers: roughly.
+        """
+        minute = records[0].at_ms // MINUTE_MS
+        for at_ms, topic, record in records:
+            if at_ms // MINUTE_MS > minute:
+                minute = at_ms // MINUTE_MS
+                self._watermark(minute * MINUTE_MS)
+            self._publisher(topic).publish(record)
+        self._flush()
 
     def watermark(self, at_ms: int) -> None:
-        """Let event time reach `at_ms` on every partition."""
-        publisher = Publisher(self.settings, "session-event")
-        publisher.watermark(at_ms)
-        publisher.flush()
-
-    def committed(self) -> int:
-        """Input records behind the group's committed offsets, over all partitions."""
-        return self._ends() - self._lag()
+        """Let event time reach `at_ms` on every partition of every input."""
+        self._watermark(at_ms)
+        self._flush()
 
     def until_committed(self, count: int) -> None:
-        """Wait until the group committed at least `count` input records."""
-        self._until(lambda: self.committed() >= count, f"{count} records committed")
+        """Wait until the group committed at least `count` records of session-event, markers of time included."""
+        self._until(lambda: self._committed() >= count, f"{count} records committed")
 
     def until_read(self) -> None:
-        """Wait until the group committed all that was published."""
-        self._until(lambda: self._lag() == 0, "lag 0")
+        """Wait until the group committed all that lies on the topics it reads, and nothing more came of that."""
+        seen: list[list[PartitionLag]] = []
 
-    def _until(self, condition: Any, what: str) -> None:
-        deadline = time.monotonic() + LIMIT_S
-        while not condition():
-            self.check()
-            assert time.monotonic() < deadline, f"no {what} in {LIMIT_S:g} s; logs in {self.folder}"
-            time.sleep(LOOK_EVERY_S)
+        def settled() -> bool:
+            # One look is no moment: a partition asked early may have got what a partition asked late no longer holds.
+            seen.append(lags(self.settings))
+            return seen[-2:-1] == seen[-1:] and all(one.lag == 0 for one in seen[-1])
 
-    def _lag(self) -> int:
-        return sum(one.lag for one in lags(self.settings))
-
-    def _ends(self) -> int:
-        name = self.settings.prefix + "session-event"
-        with self._observer() as client:
-            return sum(
-                client.get_watermark_offsets(TopicPartition(name, number), timeout=LIMIT_S)[1]
-                for number in range(PARTITIONS)
-            )
-
-    @contextmanager
-    def _observer(self) -> Iterator[Consumer]:
-        client = group_observer(self.settings, self.settings.group_id)
-        try:
-            yield client
-        finally:
-            client.close()
+        self._until(settled, "lag 0")
 
     def end(self) -> None:
         """Stop what still runs."""
         with ExitStack() as stack:
             for worker in self._workers.values():
                 stack.callback(worker.stop)
+
+    def _publisher(self, topic: str) -> Publisher:
+        if topic not in self._publishers:
+            self._publishers[topic] = Publisher(self.settings, topic)
+        return self._publishers[topic]
+
+    def _watermark(self, at_ms: int) -> None:
+        for topic in INPUTS:
+            self._publisher(topic).watermark(at_ms)
+
+    def _flush(self) -> None:
+        for publisher in self._publishers.values():
+            publisher.flush()
+
+    def _committed(self) -> int:
+        name = self.settings.prefix + "session-event"
+        return sum(one.committed or 0 for one in lags(self.settings) if one.topic == name)
+
+    def _until(self, condition: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + LIMIT_S
+        while not condition():
+            self.check()
+            assert time.monotonic() < deadline, f"no {what} in {LIMIT_S:g} s; logs in {self.folder}"
+            time.sleep(LOOK_EVERY_S)
 
 
 @contextmanager
@@ -121,6 +137,7 @@ def stream_on(kafka: str, folder: Path, **overrides: Any) -> Iterator[Stream]:
         "broker": kafka,
         "prefix": unique("s") + "-",
         "clock": Clock.EVENT,
+        "posteriors": Posteriors.LEARNING,
         "partitions": PARTITIONS,
         "session_timeout_s": 6,
         "transaction_timeout_s": 6,

@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
 from tests.reference.config import Config
+from tests.system.ledger import assert_consistent, read_ledger
+from tests.system.reading import read_topic
 from tests.system.stream import stream_on
-from tests.system.verifier import assert_equal, expected, found, read_topic
+from tests.system.verifier import assert_equal, expected, found
 from tests.topics.events import ENCODER, NOON, event, publish_raw
 from topics.consuming import header
 
@@ -95,4 +97,5 @@ def test_every_good_record_takes_effect_and_every_bad_one_is_kept(kafka: str, tm
         )
         there, wanted = found(settings), expected(settings, Config(clock="event"), {raw for _, raw in bad})
         assert sum(sums["folded"] for sums in there.sums.values()) == RECORDS - len(bad)
-        assert_equal(there, wanted)
+        assert_equal(there, wanted.outcome)
+        assert_consistent(read_ledger(settings), wanted)

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections import Counter
 from pathlib import Path
 
 from tests.reference.config import Config
-from tests.reference.fold import PartitionFold
-from tests.reference.otto import read_events
+from tests.system.ledger import assert_consistent, read_ledger
 from tests.system.stream import stream_on
 from tests.system.verifier import assert_equal, expected, found
 
 
 def test_the_otto_sessions_give_their_known_figures(kafka: str, data: Path, tmp_path: Path) -> None:
-    """Replayed by `lam replay`: 144 visits, 10 order lines at 5 order times, and the reference's interventions."""
+    """Replayed by `lam replay`: 144 visits, 10 order lines at 5 order times, every decision rewarded and replayed; and
+    nothing above NUDGE, since no operator allowed it."""
     file = data / "otto" / "sessions.jsonl"
     with stream_on(kafka, tmp_path) as stream:
         settings = stream.settings
@@ -25,8 +24,8 @@ def test_the_otto_sessions_give_their_known_figures(kafka: str, data: Path, tmp_
         command = [sys.executable, "-m", "services.cli", "replay", str(file), "--format", "otto"]
         subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL)
         stream.until_read()
-        there, wanted = found(settings), expected(settings, Config(clock="event"))
-        assert_equal(there, wanted)
+        there, wanted, ledger = found(settings), expected(settings, Config(clock="event")), read_ledger(settings)
+    assert_equal(there, wanted.outcome)
     assert there.live == {}
     assert {name: there.sums["otto"][name] for name in ("visits", "order_lines", "orders", "folded")} == {
         "visits": 144,
@@ -34,11 +33,6 @@ def test_the_otto_sessions_give_their_known_figures(kafka: str, data: Path, tmp_
         "orders": 5,
         "folded": 862,
     }
-    alone = PartitionFold(Config(clock="event"))
-    for event in read_events(file):
-        alone.record(event, event["received_at"])
-    alone.advance(alone.watermark + 25 * 3_600_000 if alone.watermark else 0)
-    alone.end_of_batch()
-    tiers = Counter(one["tier"] for one in there.interventions.values())
-    assert tiers == Counter(one["tier"] for one in alone.interventions)
-    assert sorted(there.interventions) == sorted(one["intervention_id"] for one in alone.interventions)
+    assert_consistent(ledger, wanted)
+    assert len(ledger.rewards) == len(ledger.decisions) > 100
+    assert {one["tier"] for one in ledger.interventions} == {"PASSIVE", "NUDGE"}

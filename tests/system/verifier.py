@@ -1,7 +1,6 @@
-"""What must be on the outputs and in the state, recomputed from the input by the plain reference, and what is there.
+"""What the fold must have come to, recomputed from the input by the plain reference, and what is there.
 
-Reads topics as any committed reader would; of the product it uses the decoder and the changelog's row layout, no code
-of the fold or the transport.
+Of the product it uses the decoder and the changelog's row layout, no code of the fold or the transport.
 """
 
 from __future__ import annotations
@@ -9,10 +8,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-from confluent_kafka import OFFSET_BEGINNING
 
 from models.behaviour.features import FEATURES
 from models.behaviour.layout import SESSION_LAYOUT
@@ -22,34 +20,50 @@ from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from tests.reference.config import Config
 from tests.reference.fold import PartitionFold
-from topics.clients import reader
-from topics.consuming import Record, everywhere, header, take
+from tests.system.reading import read_topic, records
+from topics.consuming import Record, header
 from topics.settings import Settings
 from topics.state.column import ColumnState
 from topics.state.restore import WATERMARK_KEY
 from topics.watermark import WATERMARK_HEADER
 
-LIMIT_S = 30.0
-READ_AT_ONCE = 10_000
-
 Features = dict[str, float]
-SUMS = ("visits", "converted_visits", "orders", "order_lines", "folded", "late", "duplicate", "undecided", "capped")
+Visit = tuple[str, int]
+"""Session and start, ms since the epoch."""
+SUMS = (
+    *("visits", "converted_visits", "orders", "order_lines"),
+    *("folded", "late", "duplicate", "undecided", "capped", "unconsented"),
+)
 
 
 @dataclass
 class Outcome:
-    """Interventions by id, sums by site, features of live visits by session, and what occurred more than once."""
+    """Sums by site, and features of live visits by session."""
 
-    interventions: dict[str, dict[str, Any]] = field(default_factory=dict)
     sums: dict[str, Counter[str]] = field(default_factory=dict)
     live: dict[str, Features] = field(default_factory=dict)
-    duplicated: list[str] = field(default_factory=list)
+
+    def add(self, site: str, counts: dict[str, int]) -> None:
+        """Add to the sums of a site; what is zero says nothing."""
+        self.sums.setdefault(site, Counter()).update({name: n for name, n in counts.items() if n})
 
 
-def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | None, bytes | None]] = ()) -> Outcome:
+class Expected(NamedTuple):
+    """What must be there, and what else the reference knows."""
+
+    outcome: Outcome
+    watermarks: dict[int, int]
+    """By partition."""
+    standing: dict[Visit, int]
+    """The watermark of each live visit's partition."""
+    erased: set[Visit]
+    """Visits of which nothing is kept, since consent was taken back."""
+
+
+def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | None, bytes | None]] = ()) -> Expected:
     """Fold the input topic with the reference, partition by partition, in offset order, but for the `bad` records."""
-    outcome = Outcome()
-    for messages in read_topic(settings, "session-event").values():
+    wanted = Expected(Outcome(), {}, {}, set())
+    for number, messages in read_topic(settings, "session-event").items():
         fold = PartitionFold(config)
         for message, event in _events([one for one in messages if (one.key(), one.value()) not in bad]):
             if event is None:
@@ -57,24 +71,21 @@ def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | No
             else:
                 fold.record(event, message.timestamp()[1])
             fold.end_of_batch()
-        outcome.interventions |= {one["intervention_id"]: one for one in fold.interventions}
         for site, counts in fold.counts.items():
-            sums = outcome.sums.setdefault(site, Counter())
-            sums.update({name: getattr(counts, name) for name in (*SUMS, "unconsented")})
-        outcome.live |= {session: visit.features() for session, visit in fold.live.items()}
-    return outcome
+            wanted.outcome.add(site, {name: getattr(counts, name) for name in SUMS})
+        watermark = fold.watermark if fold.watermark is not None else 0
+        wanted.watermarks[number] = watermark
+        wanted.outcome.live.update({session: visit.features() for session, visit in fold.live.items()})
+        wanted.standing.update({(session, visit.start): watermark for session, visit in fold.live.items()})
+        wanted.erased.update((visit.session_id, visit.start) for visit in fold.erased)
+    return wanted
 
 
 def found(settings: Settings) -> Outcome:
-    """What a committed reader finds: the outputs, and the state its changelog rebuilds."""
+    """What a committed reader finds: the sums of sites, and the visits that the changelog rebuilds."""
     outcome = Outcome()
-    for record in records(settings, "intervention"):
-        if record["intervention_id"] in outcome.interventions:
-            outcome.duplicated.append(record["intervention_id"])
-        outcome.interventions[record["intervention_id"]] = record
     for record in records(settings, "site-delta"):
-        sums = outcome.sums.setdefault(record["site_id"], Counter())
-        sums.update({name: record[name] for name in (*SUMS, "unconsented")})
+        outcome.add(record["site_id"], {name: record[name] for name in SUMS})
     for messages in read_topic(settings, "lamstream-session-changelog").values():
         outcome.live |= _live(messages)
     return outcome
@@ -82,40 +93,10 @@ def found(settings: Settings) -> Outcome:
 
 def assert_equal(there: Outcome, wanted: Outcome) -> None:
     """Nothing missing, nothing twice, every figure the same."""
-    assert there.duplicated == []
-    assert sorted(there.interventions) == sorted(wanted.interventions)
-    for name, intervention in wanted.interventions.items():
-        assert there.interventions[name] == {key: intervention.get(key) for key in there.interventions[name]}
-    assert {site: +sums for site, sums in there.sums.items()} == {site: +sums for site, sums in wanted.sums.items()}
+    assert {site: sums for site, sums in there.sums.items() if sums} == wanted.sums
     assert sorted(there.live) == sorted(wanted.live)
     for session, features in wanted.live.items():
         assert there.live[session] == features, session
-
-
-def records(settings: Settings, topic: str) -> list[dict[str, Any]]:
-    """Every committed record of a topic of Avro records."""
-    decoder = Decoder(record_type(topic), SchemaStore())
-    values = [message.value() for messages in read_topic(settings, topic).values() for message in messages]
-    rows: list[dict[str, Any]] = decoder.decode(values).batch.to_pylist()
-    return rows
-
-
-def read_topic(settings: Settings, topic: str) -> dict[int, list[Record]]:
-    """Every committed record of a topic now, by partition, in offset order."""
-    name = settings.prefix + topic
-    client = reader(settings)
-    targets = everywhere(client, name, OFFSET_BEGINNING, LIMIT_S)
-    client.assign(targets)
-    read: dict[int, list[Record]] = {target.partition: [] for target in targets}
-    unread = set(read)
-    while unread:
-        records, ends = take(client, READ_AT_ONCE, LIMIT_S)
-        assert records or ends, f"{name}: nothing more came for {sorted(unread)}"
-        for record in records:
-            read[record.partition()].append(record)
-        unread -= {number for _, number in ends}
-    client.close()
-    return read
 
 
 def _events(messages: list[Record]) -> list[tuple[Record, dict[str, Any] | None]]:

@@ -1,0 +1,58 @@
+"""Reading topics as any committed reader would."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from confluent_kafka import OFFSET_BEGINNING
+
+from schemas.codec import Decoder
+from schemas.record_type import record_type
+from schemas.store import SchemaStore
+from topics.clients import reader
+from topics.consuming import Record, everywhere, take
+from topics.settings import Settings
+from topics.table import TOPICS
+
+LIMIT_S = 30.0
+READ_AT_ONCE = 10_000
+
+
+def records(settings: Settings, topic: str) -> list[dict[str, Any]]:
+    """Every committed record of a topic of Avro records, partition by partition; those without value left out."""
+    messages = [message for of_one in read_topic(settings, topic).values() for message in of_one]
+    return decoded(topic, [value for message in messages if (value := message.value()) is not None])
+
+
+def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
+    """The last committed record of each key."""
+    values: dict[str, bytes] = {}
+    for messages in read_topic(settings, topic).values():
+        values |= {(message.key() or b"").decode(): message.value() or b"" for message in messages}
+    return dict(zip(values, decoded(topic, list(values.values())), strict=True))
+
+
+def decoded(topic: str, values: list[bytes]) -> list[dict[str, Any]]:
+    """Records from their values. Fails where one cannot be read."""
+    found = Decoder(record_type(str(TOPICS[topic].record)), SchemaStore()).decode(values)
+    assert not found.bad, f"{topic}: {found.bad[:3]}"
+    rows: list[dict[str, Any]] = found.batch.to_pylist(maps_as_pydicts="strict")
+    return rows
+
+
+def read_topic(settings: Settings, topic: str) -> dict[int, list[Record]]:
+    """Every committed record of a topic now, by partition, in offset order."""
+    name = settings.prefix + topic
+    client = reader(settings)
+    targets = everywhere(client, name, OFFSET_BEGINNING, LIMIT_S)
+    client.assign(targets)
+    read: dict[int, list[Record]] = {target.partition: [] for target in targets}
+    unread = set(read)
+    while unread:
+        records, ends = take(client, READ_AT_ONCE, LIMIT_S)
+        assert records or ends, f"{name}: nothing more came for {sorted(unread)}"
+        for record in records:
+            read[record.partition()].append(record)
+        unread -= {number for _, number in ends}
+    client.close()
+    return read
