@@ -206,7 +206,11 @@ def measure_latency(subject: Subject, bootstrap: str, prefix: str, rate: float, 
         load = processes.spawn([*command, "--seconds", str(seconds)], log=Path(scratch) / "log")
         try:
             waited = latency(
-                bootstrap, prefix + subject.output, subject.cause_of, skip_s=plan.latency_warmup_s, seconds=plan.window_s
+                bootstrap,
+                prefix + subject.output,
+                subject.cause_of,
+                skip_s=plan.latency_warmup_s,
+                seconds=plan.window_s,
             )
         finally:
             processes.stop(load)

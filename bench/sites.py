@@ -76,6 +76,6 @@ def _read(bootstrap: str, topic: str) -> Iterator[list[Any]]:
     ended: set[int] = set()
     while len(ended) < len(partitions):
         messages = consumer.consume(READ_AT_ONCE, 0.5)
-        ended |= {message.partition() for message in messages if message.error() is not None}
+        ended |= {message.partition() or 0 for message in messages if message.error() is not None}
         yield [message.value() for message in messages if message.error() is None]
     consumer.close()
