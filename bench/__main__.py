@@ -7,11 +7,13 @@ import sys
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from bench.load import write_ahead
 from bench.measure import Plan, SubjectFailed, measure_latency, measure_throughput, prepare
 from bench.rates import Throughput, latency_rate, medians, percentile
 from bench.report import Row, json_line, table
+from bench.sites import outcome, publish_sites
 from bench.subjects import INPUT, SUBJECTS, Subject
 from bench.topics import make_topics, remove_topics
 from deploy.kafka import KafkaFailed, KafkaUnavailable, broker_for_tests
@@ -33,6 +35,8 @@ def fresh_topics(bootstrap: str, subjects: list[Subject], label: str) -> Iterato
         for subject in subjects:
             prepare(subject, bootstrap, prefix)
         make_topics(bootstrap, prefix)
+        if any(subject.decides_for_sites for subject in subjects):
+            publish_sites(bootstrap, prefix)
         yield prefix
     finally:
         remove_topics(bootstrap, prefix)
@@ -54,6 +58,8 @@ def throughput_rounds(
                     f"  {subject.name}: {result.records_per_s:,.0f} records/s, "
                     f"{result.records_per_cpu_s:,.0f} per CPU-second, over {result.window_s:.0f} s"
                 )
+                if subject.decides_for_sites:
+                    say(f"    {outcome(bootstrap, prefix)}")
     return results
 
 
@@ -89,7 +95,7 @@ def main() -> int:
     chosen = options()
     plan = SHORT if chosen.short else FULL
     if chosen.backlog:
-        plan = Plan(plan.warmup_s, plan.window_s, chosen.backlog)
+        plan = replace(plan, backlog=chosen.backlog)
     wanted = [s for s in SUBJECTS if not chosen.only or s.name in chosen.only]
     subjects = [s for s in wanted if s.available]
     for subject in wanted:

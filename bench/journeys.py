@@ -12,6 +12,9 @@ Event = dict[str, Any]
 EVENTS_A_JOURNEY = 200
 PRODUCTS = 5_000
 CATEGORIES = 60
+SITES = tuple(f"site-{n:02}" for n in range(20))
+CONTAINERS = 36
+"""Of each site."""
 
 # Relative frequencies of what happens on a page, by kind of page.
 ON_PAGE: dict[str, dict[str, float]] = {
@@ -55,7 +58,7 @@ class Visitor:
     def __post_init__(self) -> None:
         rng = self.rng
         self.constant = {
-            "site_id": f"site-{rng.randrange(20):02}",
+            "site_id": rng.choice(SITES),
             "visitor_id": f"{rng.getrandbits(64):016x}" if rng.random() < 0.7 else None,
             "tab_id": f"{rng.getrandbits(32):08x}",
             "device": _choose(rng, {"mobile": 55, "tablet": 5, "desktop": 40}),
@@ -77,11 +80,14 @@ class Visitor:
             self._move()
 
     def _event(self, kind: str, **more: Any) -> Event:
-        page = {"type": kind, "page_type": self.page_type, "page_id": self.page_id, "containers": self._containers()}
+        shown = self._containers() if kind == "page_view" else []
+        page = {"type": kind, "page_type": self.page_type, "page_id": self.page_id, "containers": shown}
         return {**self.constant, **page, **more}
 
     def _containers(self) -> list[str]:
-        return [f"c-{self.page_type}-{n}" for n in range(3)]
+        """One or two of the site's."""
+        numbers = self.rng.sample(range(CONTAINERS), self.rng.choice((1, 2)))
+        return [f"{self.constant['site_id']}-c{number:02}" for number in numbers]
 
     def _on_page(self, kind: str) -> Event:
         rng = self.rng

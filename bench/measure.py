@@ -23,6 +23,7 @@ from deploy import processes
 
 START_TIMEOUT_S = 120.0
 SAMPLE_S = 0.25
+MASTER_KEY = "the key of every benchmark's draws"
 NEARLY_ALL = 0.97  # of the backlog: from there on some partitions are empty
 
 
@@ -33,6 +34,8 @@ class Plan:
     warmup_s: float = 10.0
     window_s: float = 60.0
     backlog: int = 12_000_000
+    latency_warmup_s: float = 35.0
+    """No visit is intervened on in its first 30 s."""
 
 
 class SubjectFailed(RuntimeError):
@@ -119,6 +122,7 @@ def subject_env(subject: Subject, bootstrap: str, prefix: str) -> dict[str, str]
         "LAM_PREFIX": prefix,
         "LAM_WORKER_ID": f"{prefix}{subject.name}",
         "LAM_METRICS_PORT": "0",
+        "LAM_MASTER_KEY": MASTER_KEY,
         "PYTHONUNBUFFERED": "1",
         **(subject.env or {}),
     }
@@ -197,12 +201,16 @@ def measure_latency(subject: Subject, bootstrap: str, prefix: str, rate: float, 
     """The latencies, in ms, of the outputs at `rate` records a second; none where nothing came out in the window."""
     with running(subject, bootstrap, prefix) as worker, tempfile.TemporaryDirectory() as scratch:
         worker.await_membership()
-        seconds = plan.warmup_s + plan.window_s
+        seconds = plan.latency_warmup_s + plan.window_s
         command = [sys.executable, "-m", "bench.load", bootstrap, prefix + INPUT, "--rate", str(rate)]
         load = processes.spawn([*command, "--seconds", str(seconds)], log=Path(scratch) / "log")
         try:
             waited = latency(
-                bootstrap, prefix + subject.output, subject.cause_of, skip_s=plan.warmup_s, seconds=plan.window_s
+                bootstrap,
+                prefix + subject.output,
+                subject.cause_of,
+                skip_s=plan.latency_warmup_s,
+                seconds=plan.window_s,
             )
         finally:
             processes.stop(load)

@@ -65,6 +65,8 @@ class Subject:
     prepare: tuple[str, ...] = ()
     env: Mapping[str, str] | None = None
     package: str = "bench"
+    decides_for_sites: bool = False
+    """Whether it goes by site-config and tells what it made of it in site-delta."""
 
     @property
     def available(self) -> bool:
@@ -86,6 +88,7 @@ SUBJECTS = (
         output="intervention",
         cause_of=cause_in_intervention,
         package="services",
+        decides_for_sites=True,
     ),
     Subject(
         "stock-faust",

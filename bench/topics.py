@@ -24,6 +24,7 @@ def make_topics(bootstrap: str, prefix: str) -> None:
     wanted = {
         INPUT: INPUT_CONFIG,
         "floor-state": STATE_CONFIG,
+        "stock-faust-decision": OUTPUT_CONFIG,
         "stock-faust-intervention": OUTPUT_CONFIG,
         "intervention": OUTPUT_CONFIG,
     }

@@ -66,14 +66,14 @@ def open_windows(
     rows: Rows, index: Index, now_ms: Index, conclusions: Sequence[Conclusion], config: FoldConfig
 ) -> None:
     """Begin to gather the reward of each conclusion."""
-    for conclusion in conclusions:
-        row = index[conclusion.evaluation]
-        rows["open_result"][row] = RESULT_CODE[conclusion.result] + 1
-        rows["open_propensity"][row] = conclusion.propensity
-        rows["open_action"][row] = ACTION_CODE[conclusion.action]
-        rows["open_tier"][row] = conclusion.tier
-        rows["open_friction"][row] = conclusion.friction
-        rows["open_at"][row] = now_ms[conclusion.evaluation] - rows["start_ms"][row]
-        for gathered in ("converted", "dismissed", "pages", "last", "events", "dwell_s", "scroll"):
-            rows[f"open_{gathered}"][row] = 0
+    concluded = np.array([one.evaluation for one in conclusions], np.int64)
+    opened = index[concluded]
+    rows["open_result"][opened] = [RESULT_CODE[one.result] + 1 for one in conclusions]
+    rows["open_propensity"][opened] = [one.propensity for one in conclusions]
+    rows["open_action"][opened] = [ACTION_CODE[one.action] for one in conclusions]
+    rows["open_tier"][opened] = [one.tier for one in conclusions]
+    rows["open_friction"][opened] = [one.friction for one in conclusions]
+    rows["open_at"][opened] = now_ms[concluded] - rows["start_ms"][opened]
+    for gathered in ("converted", "dismissed", "pages", "last", "events", "dwell_s", "scroll"):
+        rows[f"open_{gathered}"][opened] = 0
     settle(rows.view(KERNEL_DTYPE), index, config.limits)

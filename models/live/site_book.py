@@ -26,6 +26,7 @@ class SiteBook:
         self.contexts: list[SiteContext] = []
         self._key_id = key_id
         self._places: dict[bytes, int] = {}
+        self._place_of_hash: dict[int, int] = {}
         self._configs: dict[str, Record] = {}
         self._stages: dict[str, Record] = {}
 
@@ -48,9 +49,12 @@ class SiteBook:
 
     def places(self, hashes: npt.NDArray[np.uint64], sites: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int32]:
         """`int32[n]`: the place in `contexts` of each site; `sites` S40[n] are its id, UTF-8, `hashes` stand for it."""
-        _, first, which = np.unique(hashes, return_index=True, return_inverse=True)
-        known = np.array([self.place(site) for site in sites[first].tolist()], np.int32)
-        return known[which]
+        find = self._place_of_hash.get
+        found = [find(value, -1) for value in hashes.tolist()]
+        for k, place in enumerate(found):
+            if place < 0:
+                found[k] = self._place_of_hash[int(hashes[k])] = self.place(sites[k])
+        return np.array(found, np.int32)
 
     def place(self, site: bytes) -> int:
         """The place in `contexts` of one site; its id is UTF-8."""

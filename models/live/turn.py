@@ -6,7 +6,7 @@ its deadline, in the order of these moments: a timer's decision comes before the
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -249,12 +249,13 @@ class Turn:
             for code, number in enumerate(np.bincount(conditions, minlength=1).tolist()):
                 if code:
                     self._count("gate", number, gate=str(gate), condition=CONDITIONS[code])
-        for conclusion in decided.conclusions:
-            place = evaluations.site[conclusion.evaluation : conclusion.evaluation + 1]
-            self._sums.count(FIELD_OF_RESULT[conclusion.result], place)
-            self._count("decisions", 1, tier=TIERS[conclusion.tier], result=conclusion.result)
-            if conclusion.result == "fire":
-                self._count("actions", 1, action=conclusion.action)
+        for result, name in FIELD_OF_RESULT.items():
+            concluded = [one.evaluation for one in decided.conclusions if one.result == result]
+            self._sums.count(name, evaluations.site[np.array(concluded, np.int64)])
+        for (tier, result), number in Counter((one.tier, one.result) for one in decided.conclusions).items():
+            self._count("decisions", number, tier=TIERS[tier], result=result)
+        for action, number in Counter(one.action for one in decided.conclusions if one.result == "fire").items():
+            self._count("actions", number, action=action)
 
     def _count(self, name: str, amount: float, **labels: str) -> None:
         if amount:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 from services.health import served
 from services.warmup import warm_up
 from topics.admin import refuse_missing_or_different, report
 from topics.settings import load_settings
+
+GC_THRESHOLDS = (50_000, 20, 100)
+"""Objects made, less those freed, until the young are looked through; how often of these the older, and the oldest."""
 
 
 def worker(loglevel: str = "INFO") -> None:
@@ -25,4 +29,16 @@ def worker(loglevel: str = "INFO") -> None:
         print("compiling kernels, or loading what was compiled before", file=sys.stderr)
         warm_up()
         app.meter.turned()
+        collect_less()
         app.Worker(loglevel=loglevel, redirect_stdouts=False, quiet=True).execute_from_commandline()
+
+
+def collect_less() -> None:
+    """Look for cycles of garbage seldom, and never among what is there already.
+
+    A span makes thousands of records that reference counts free; by default each of its commits is looked through
+    several times, and with it all that Faust and the agents hold.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)

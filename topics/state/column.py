@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,11 @@ class ColumnState:
 
     def keys_of(self, numbers: Int64s) -> list[str]:
         """The keys of rows that are in use."""
-        return [self._key(number) for number in numbers.tolist()]
+        keys = self._keys
+        found = [keys[number] for number in numbers.tolist()]
+        if None in found:
+            raise LookupError(f"state {self.layout.name}: row {numbers[found.index(None)]} is not in use")
+        return cast("list[str]", found)
 
     def due(self, watermark: int) -> Int64s:
         """Rows whose `due` column is at or before the watermark, ascending; they become part of the open span."""
@@ -124,8 +128,8 @@ class ColumnState:
         framed = np.empty((len(live), width), np.uint8)
         framed[:, :HEADER_BYTES] = np.frombuffer(ROW_MARK + self.layout.layout_id, np.uint8)
         framed[:, HEADER_BYTES:] = self.rows[live].view(np.uint8).reshape(len(live), self.layout.dtype.itemsize)
-        block = framed.tobytes()
-        values = [block[start : start + width] for start in range(0, len(block), width)]
+        # As bytes that stand for a row each: a copy less than cutting a block.
+        values: list[bytes] = framed.view(np.dtype((np.void, width))).reshape(-1).tolist()
         return Changes(gone + keys, [None] * len(gone) + values)
 
     def keep(self) -> None:

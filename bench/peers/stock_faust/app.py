@@ -15,6 +15,8 @@ from faust.tables import Table
 
 from bench.load import schema_json, single_object_header
 from bench.peers.stock_faust.codec import VisitCodec
+from bench.peers.stock_faust.deciding import Decider, Past, remember
+from bench.peers.stock_faust.records import Writer, decision_record, intervention_record
 from bench.subjects import CAUSE_HEADER, INPUT
 from bench.topics import PARTITIONS
 from tests.reference.fold import PartitionFold
@@ -42,9 +44,14 @@ app = faust.App(
     web_enabled=False,
 )
 events = app.topic(PREFIX + INPUT, key_type=bytes, key_serializer="raw", value_type=bytes, value_serializer="raw")
-interventions = app.topic(f"{PREFIX}stock-faust-intervention", key_serializer="raw", value_serializer="json")
+decisions = app.topic(f"{PREFIX}stock-faust-decision", key_serializer="raw", value_serializer="raw")
+interventions = app.topic(f"{PREFIX}stock-faust-intervention", key_serializer="raw", value_serializer="raw")
 visits = cast("Table[bytes, Visit]", app.Table("visits", key_type=bytes, partitions=PARTITIONS))
 visits.value_serializer = "visit"  # a table takes its codec from a type, and a visit is no Faust model
+pasts = cast("Table[bytes, Past]", app.Table("pasts", key_type=bytes, partitions=PARTITIONS))
+pasts.value_serializer = "visit"
+decider = Decider(os.environ["LAM_MASTER_KEY"].encode())
+write_decision, write_intervention = Writer("decision"), Writer("intervention")
 
 
 class TableFold(PartitionFold):
@@ -66,12 +73,13 @@ class TableFold(PartitionFold):
             self.looked_at = self.watermark
             self.end_of_batch()
 
-    def changed(self, session_id: str) -> set[str]:
-        """The sessions touched since the last call: that of the event, and those that timers or closings touched."""
-        touched = {session_id, *(t.session_id for t in self.timers), *(v.session_id for v in self.closed)}
+    def touched(self) -> dict[str, tuple[int, str | None]]:
+        """The sessions that timers or closings touched since the last call, each with its last timer and when."""
+        found: dict[str, tuple[int, str | None]] = {v.session_id: (v.last, None) for v in self.closed}
+        found |= {t.session_id: (t.deadline, t.name) for t in self.timers}
         self.timers.clear()
         self.closed.clear()
-        return touched
+        return found
 
 
 folds: dict[int, TableFold] = {}
@@ -85,7 +93,7 @@ def decode(value: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", fastavro.schemaless_reader(payload, SCHEMA))
 
 
-def keep(fold: TableFold, session_id: str) -> None:
+def keep(fold: TableFold, session_id: str) -> Visit | None:
     """Write the visit to the table, and so to its changelog; remove it where it is over."""
     key = session_id.encode()
     visit = fold.live.get(session_id)
@@ -93,6 +101,32 @@ def keep(fold: TableFold, session_id: str) -> None:
         visits[key] = visit
     else:
         visits.pop(key, None)
+        if key in pasts:
+            pasts.pop(key, None)
+    return visit
+
+
+def evaluate(visit: Visit, now_ms: int, timer: str | None, timestamp: int) -> None:
+    """Score and decide, tell what is to be told, and remember what was concluded."""
+    key = visit.session_id.encode()
+    past = pasts.get(key)
+    if past is None or past.visit_started_at != visit.start:
+        past = Past(visit.start)
+    decision = decider.decide(visit, past, now_ms)
+    if decision is None:
+        return
+    record = decision_record(visit, past, decision, timer)
+    decisions.send_soon(key=key, value=write_decision(record))
+    if decision.result == "suppress":
+        return
+    remember(past, decision)
+    pasts[key] = past
+    if decision.result == "fire":
+        interventions.send_soon(
+            key=key,
+            value=write_intervention(intervention_record(record, decision)),
+            headers={CAUSE_HEADER: str(timestamp).encode()},
+        )
 
 
 @app.agent(events)
@@ -109,15 +143,18 @@ async def live(stream: AsyncIterable[Any]) -> None:
         timestamp = round(message.timestamp * 1000)
         fold.record(event, timestamp)
         fold.look()
-        for touched in fold.changed(session_id):
-            keep(fold, touched)
-        for intervention in fold.interventions:
-            interventions.send_soon(
-                key=intervention["session_id"].encode(),
-                value=intervention,
-                headers={CAUSE_HEADER: str(timestamp).encode()},
-            )
-        fold.interventions.clear()
+        for other, (at_ms, timer) in fold.touched().items():
+            visit = keep(fold, other) if other != session_id else fold.live.get(other)
+            if visit is not None and timer is not None and may_decide(visit):
+                evaluate(visit, at_ms, timer, timestamp)
+        visit = keep(fold, session_id)
+        if visit is not None and may_decide(visit):
+            evaluate(visit, visit.last, None, timestamp)
+
+
+def may_decide(visit: Visit) -> bool:
+    """Whether its visitor agreed to personalization and is a person."""
+    return visit.personalization and not visit.windows.bot
 
 
 @app.on_partitions_revoked.connect

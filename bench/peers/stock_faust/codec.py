@@ -12,9 +12,10 @@ from typing import Any
 
 from faust.serializers.codecs import Codec
 
+from bench.peers.stock_faust import deciding
 from tests.reference import browsing, cart, clicks, duplicates, products, tally, timers, visit, windows
 
-MODULES = (browsing, cart, clicks, duplicates, products, tally, timers, visit, windows)
+MODULES = (browsing, cart, clicks, duplicates, products, tally, timers, visit, windows, deciding)
 
 
 def _dataclasses(module: ModuleType) -> list[type]:
