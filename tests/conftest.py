@@ -14,6 +14,9 @@ from deploy.kafka import KafkaUnavailable, broker_for_tests
 from tests.kafka import NOT_RUN, Broker
 from topics.embedded import embedded_broker
 
+# What they found is told as in a test.
+pytest.register_assert_rewrite("tests.system.ledger", "tests.system.reading", "tests.system.verifier")
+
 # A kernel's first call loads or compiles it; how long an example takes says nothing here.
 hypothesis.settings.register_profile("untimed", deadline=None)
 hypothesis.settings.load_profile("untimed")
