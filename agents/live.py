@@ -44,7 +44,6 @@ def send(turn: Turn, unit: Unit) -> None:
     """Send and count what a turn came to."""
     turn.finish()
     for topic, records in turn.records.items():
-        for record in records:
-            unit.send(topic, record)
+        unit.send_all(topic, records)
     for (name, labels), amount in turn.counts.items():
         unit.count(name, amount, **dict(labels))

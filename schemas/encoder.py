@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -16,6 +16,9 @@ from schemas.errors import UnfitRecord
 from schemas.framing import Framing, SingleObjectFraming
 from schemas.record_type import RecordType
 from schemas.tree import Tree, kind, nullable
+
+BY_COLUMNS = 32
+"""From this many records on, gathering them as columns takes less time than encoding one by one."""
 
 
 class Encoder:
@@ -50,6 +53,36 @@ class Encoder:
         if found is not None:
             raise UnfitRecord(found)
         return self.encode(record)
+
+    def encode_all(self, records: Sequence[Mapping[str, Any]]) -> list[bytes]:
+        """The values of `encode` for each record, in their order; many take half the time or less each.
+
+        Raises UnfitRecord as `encode` does.
+        """
+        if len(records) >= BY_COLUMNS:
+            try:
+                return self.encode_batch(self._gathered(records))
+            except (KeyError, UnfitRecord, pa.ArrowException, TypeError, ValueError, OverflowError):
+                pass  # One by one the record and its field are named, or fit after all.
+        return [self.encode(record) for record in records]
+
+    def _gathered(self, records: Sequence[Mapping[str, Any]]) -> pa.RecordBatch:
+        """The records as columns. Raises KeyError for a field that is left out, or that the schema has not."""
+        schema, fields = self._record_type.arrow_schema, self._record_type.tree["fields"]
+        defaults = {field["name"]: field["default"] for field in fields if "default" in field}
+        extra = {name for record in records for name in record} - set(schema.names)
+        if extra:
+            raise KeyError(*extra)
+        columns = []
+        for field in schema:
+            name = field.name
+            if name in defaults:
+                default = defaults[name]
+                values = [record.get(name, default) for record in records]
+            else:
+                values = [record[name] for record in records]
+            columns.append(pa.array(values, field.type))
+        return pa.RecordBatch.from_arrays(columns, schema=schema)
 
     def encode_batch(self, batch: pa.RecordBatch) -> list[bytes]:
         """A framed value for each row of a batch that holds the columns of `arrow_schema`, in any order.

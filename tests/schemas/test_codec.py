@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.codec import Bad, Decoded, Decoder, Reason, SchemaStore
-from schemas.encoder import Encoder
+from schemas.encoder import BY_COLUMNS, Encoder
 from schemas.errors import SchemaError, UnfitRecord, UnknownSchema
 from schemas.framing import SingleObjectFraming
 from schemas.record_type import RecordType, all_record_types, record_type
@@ -167,6 +167,40 @@ def test_encoding_is_fastavros_both_ways(kind: RecordType, data: st.DataObject) 
     encoder = Encoder(kind)
     assert [encoder.encode(record) for record in records] == expected
     assert encoder.encode_batch(Decoder(kind, STORE).decode(expected).batch) == expected
+
+
+@ANY_TYPE
+@settings(max_examples=20)
+@given(data=st.data())
+def test_many_records_encode_as_one_by_one(kind: RecordType, data: st.DataObject) -> None:
+    """Gathered as columns, records have the bytes that each has alone, in their order."""
+    drawn = data.draw(st.lists(values(kind.tree), min_size=1, max_size=4))
+    records = [drawn[n % len(drawn)] for n in range(BY_COLUMNS + 1)]
+    encoder = Encoder(kind)
+    assert encoder.encode_all(records) == [encoder.encode(record) for record in records]
+
+
+def test_many_records_may_leave_out_what_has_a_default() -> None:
+    """Each with fields of its own; no record at all is no value."""
+    records = [BARE if n % 2 else BARE | {"page_id": str(n), "price": n / 7} for n in range(BY_COLUMNS)]
+    assert Encoder(EVENT).encode_all(records) == [Encoder(EVENT).encode(record) for record in records]
+    assert Encoder(EVENT).encode_all([]) == []
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"seq": "seven"}, "seq"),
+        ({"device": "fridge"}, "device"),
+        ({"unheard_of": 1}, "unheard_of"),
+        ({"consent": None}, "consent"),
+    ],
+)
+def test_one_that_does_not_fit_among_many_is_refused_by_field(wrong: dict[str, Any], named: str) -> None:
+    """As it is alone."""
+    records = [BARE] * BY_COLUMNS + [BARE | wrong]
+    with pytest.raises(UnfitRecord, match=named):
+        Encoder(EVENT).encode_all(records)
 
 
 def test_a_record_may_leave_out_what_has_a_default() -> None:

@@ -102,6 +102,15 @@ class RecordEncoder:
         headers = None if spec.cloud_events is None else self._cloud_events(spec.cloud_events, record)
         return Outgoing(str(record[key]), encoder.encode(record), headers)
 
+    def outgoing_all(self, topic: str, records: Sequence[Mapping[str, Any]]) -> list[Outgoing]:
+        """The same for each of many records. Raises as `outgoing` does."""
+        spec, key, encoder = self._of(topic)
+        named, values = spec.cloud_events, encoder.encode_all(records)
+        return [
+            Outgoing(str(record[key]), value, None if named is None else self._cloud_events(named, record))
+            for record, value in zip(records, values, strict=True)
+        ]
+
     def outgoing_columns(self, topic: str, columns: pa.RecordBatch) -> list[Outgoing]:
         """The same for every row of a batch that holds the columns of the topic's record type.
 

@@ -115,6 +115,7 @@ def test_columns_leave_as_their_rows_would_one_by_one(topic: str) -> None:
     assert len(at_once) == 20
     assert at_once == sent_with("send", topic, columns.to_pylist())
     assert sent_with("send_columns", topic, [columns.slice(0, 0)]) == []
+    assert sent_with("send_all", topic, [made[topic]]) == at_once
 
 
 def test_a_row_over_its_topics_limit_is_refused_by_its_own_size() -> None:
