@@ -7,7 +7,7 @@ from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import Any
 
 from agents.app import app
-from models.assembly.config import AssemblyConfig
+from models.assembly.config import SECOND_MS, AssemblyConfig
 from models.assembly.container import due_at, on_activity, on_mutation, on_time, on_tombstone
 from models.assembly.parents import ParentStats
 from models.assembly.records import site_deltas
@@ -16,7 +16,10 @@ from topics.state.record import RecordState
 from topics.transport.batch import RecordBatch, Unit
 
 containers = app.record_state("container", "container-state", due="due_at")
-config = AssemblyConfig(lateness_ms=int(app.settings.lateness_s * 1000))
+config = AssemblyConfig(
+    lateness_ms=round(app.settings.lateness_s * SECOND_MS),
+    activity_interval_ms=round(app.settings.activity_interval_s * SECOND_MS),
+)
 parents = ParentStats()
 app.global_state("container-stats", parents.apply)
 

@@ -27,6 +27,7 @@ class Reason(str, Enum):
     TOO_SHORT = "too_short"
     TOO_LONG = "too_long"
     TOO_MANY_ITEMS = "too_many_items"
+    NUL_CHARACTER = "nul_character"
     EMPTY_KEY = "empty_key"
     RESERVED_KEY = "reserved_key"
     KEY_MISMATCH = "key_mismatch"

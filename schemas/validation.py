@@ -102,6 +102,8 @@ def _lengths(texts: pa.Array, parent: pa.Array | None, constraint: Constraint, w
     low, high = constraint.min_length, constraint.max_length
     if (low is None and high is None) or not len(texts):
         return
+    if low:
+        yield from _nul_characters(texts, parent, constraint, what)
     lengths = pc.binary_length(texts)
     extremes = pc.min_max(lengths)
     least, most = extremes["min"].as_py(), extremes["max"].as_py()
@@ -116,6 +118,22 @@ def _lengths(texts: pa.Array, parent: pa.Array | None, constraint: Constraint, w
             expected = _range(low, high)
             yield Bad(
                 row, reason, f"found {length} bytes in {what} {constraint.field} ({text}); expected {expected} bytes"
+            )
+
+
+def _nul_characters(texts: pa.Array, parent: pa.Array | None, constraint: Constraint, what: str) -> Iterator[Bad]:
+    """Ids, which may not be empty, hold no NUL either: fixed-width state would cut it off, and make two ids one."""
+    held = pc.match_substring(texts, "\0")
+    if pc.any(held).as_py() is not True:
+        return
+    for at in _rows(held):
+        row = at if parent is None else _parent(parent, at)
+        if row is not None:
+            text = quoted(texts[at].as_py())
+            yield Bad(
+                row,
+                Reason.NUL_CHARACTER,
+                f"found a NUL in {what} {constraint.field} ({text}); expected an id without",
             )
 
 

@@ -62,6 +62,9 @@ def on_activity(container: Container | None, record: Mapping[str, Any], watermar
     known = container or Container(record["container_id"], record["site_id"])
     if known.closed:
         return replace(known, late_visits=known.late_visits + n)
+    if record["site_id"] != known.site_id:
+        # A page of another site named this container: its visits are none of it.
+        return replace(known, foreign=known.foreign + n)
     hours, beyond = _with_hour(known, record["hour"], Sums(n, record["reward_sum"], record["reward_sum_sq"]))
     held = Sums(record["holdout_n"], record["holdout_reward_sum"], record["holdout_reward_sum_sq"])
     behaviours, foreign = _with_behaviour(known, record)
@@ -150,7 +153,7 @@ def _finished(container: Container, watermark: int, parent: ContainerStats | Non
         mutations=container.mutations,
         tombstone=container.tombstone,
         tombstones=container.tombstones,
-        revision=container.revision,
+        revision=final.revision,
         revised_at=watermark,
         closed=True,
     )

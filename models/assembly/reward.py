@@ -42,7 +42,8 @@ def reward(container: Container, parent: ContainerStats | None) -> dict[str, Any
         "parent_watermark": None if parent is None else parent.watermark,
         "drift": None,
         **(delta(rewards, beside) if comparable else dict.fromkeys(("delta", "low", "high"))),
-        "converted": container.converted,
+        # Under this many visits a number would tell of single visitors.
+        "converted": container.converted if rewards.n >= MIN_VISITS else 0,
         "late_conversions": 0,
         "holdout_difference": difference,
         "interference": interference,

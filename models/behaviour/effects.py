@@ -167,14 +167,25 @@ def copy_outcome(row: Record, index: int, to_ms: int, cut: bool, outcome: Record
 
 
 @njit
+def _is_site(row: Record, effects: Effects, place: int) -> bool:
+    """By hash first, then by the id itself: two ids of one hash can be made."""
+    if effects.site_hashes[place] != row.site:
+        return False
+    same = True
+    for k in range(row.site_id.size):
+        same &= row.site_id[k] == effects.sites[place][k]
+    return same
+
+
+@njit
 def site_of(row: Record, event: Record, effects: Effects) -> int:
     """The place in `sites` of the visit's site, which need not be the one that the event names."""
     named: int = event.site
-    if effects.site_hashes[named] == row.site:
+    if _is_site(row, effects, named):
         return named
     known: int = effects.used[_SITES]
     for place in range(known):
-        if effects.site_hashes[place] == row.site:
+        if _is_site(row, effects, place):
             return place
     copy_text(row.site_id, effects.sites[known])
     effects.site_hashes[known] = row.site

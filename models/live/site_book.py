@@ -13,11 +13,14 @@ from models.ava.sites import SiteContext, SiteError, site_context
 
 log = logging.getLogger(__name__)
 
+MOST_SITES = 50_000
+"""Sites that a book keeps a context of at once."""
+
 Record = Mapping[str, Any]
 
 
 class SiteBook:
-    """The sites met so far, each at a place that stays its own; a site nobody configured has the defaults.
+    """The sites met so far, each at a place of its own within a turn; a site nobody configured has the defaults.
 
     `key_id` names the master key of this worker's draws.
     """
@@ -26,7 +29,6 @@ class SiteBook:
         self.contexts: list[SiteContext] = []
         self._key_id = key_id
         self._places: dict[bytes, int] = {}
-        self._place_of_hash: dict[int, int] = {}
         self._configs: dict[str, Record] = {}
         self._stages: dict[str, Record] = {}
 
@@ -47,14 +49,23 @@ class SiteBook:
             self._stages[site_id] = record
         self._refresh(site_id)
 
-    def places(self, hashes: npt.NDArray[np.uint64], sites: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int32]:
-        """`int32[n]`: the place in `contexts` of each site; `sites` S40[n] are its id, UTF-8, `hashes` stand for it."""
-        find = self._place_of_hash.get
-        found = [find(value, -1) for value in hashes.tolist()]
+    def places(self, sites: npt.NDArray[np.bytes_]) -> npt.NDArray[np.int32]:
+        """`int32[n]`: the place in `contexts` of each site, S40[n], UTF-8.
+
+        By its id, not by a hash of it: whoever may choose ids could make two of one hash, and decide for another site.
+        """
+        find = self._places.get
+        found = [find(site, -1) for site in sites.tolist()]
         for k, place in enumerate(found):
             if place < 0:
-                found[k] = self._place_of_hash[int(hashes[k])] = self.place(sites[k])
+                found[k] = self.place(sites[k])
         return np.array(found, np.int32)
+
+    def trim(self) -> None:
+        """Forget every place where too many sites were met, for ids are what producers send; never within a turn."""
+        if len(self.contexts) > MOST_SITES:
+            self.contexts.clear()
+            self._places.clear()
 
     def place(self, site: bytes) -> int:
         """The place in `contexts` of one site; its id is UTF-8."""

@@ -95,6 +95,7 @@ class Turn:
     _touched: list[Index] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        self.minds.sites.trim()
         self._sums = SiteSums(self.minds.sites)
 
     def take(self, batch: Batch) -> None:
@@ -153,13 +154,15 @@ class Turn:
         if minds.scorer is not None:
             adjustments = minds.scorer.score(features).adjustments * ADJUSTMENT_POINTS
             self._count("scored", index.size)
-        site = minds.sites.places(rows["site"][index], rows["site_id"][index])
+        places = minds.sites.places(rows["site_id"][index])
+        distinct, site = np.unique(places, return_inverse=True)
+        sites = [minds.sites.contexts[place] for place in distinct.tolist()]
         evaluations = Evaluations(
             features=features,
             consented=rows["personalization"][index],
             history=history(rows, index, now_ms),
             adjustments=adjustments,
-            site=site,
+            site=site.astype(np.int32),
             bucket=rows["bucket"][index] - np.uint16(1),
             session=self.keys_of(index),
             visit_started_at=rows["start_ms"][index],
@@ -167,16 +170,17 @@ class Turn:
             timer=timer,
             post_session=post,
         )
-        decided = minds.decider.decide(evaluations, minds.sites.contexts, minds.posteriors)
+        decided = minds.decider.decide(evaluations, sites, minds.posteriors)
         concluded = np.array([conclusion.evaluation for conclusion in decided.conclusions], np.int64)
         self._reward(end_windows(rows, index[concluded], now_ms[concluded]))
         remember_conclusions(rows, index, now_ms, decided.conclusions)
         open_windows(rows, index, now_ms, decided.conclusions, minds.config)
-        self._tell(evaluations, decided)
+        self._tell(evaluations, decided, sites)
+        self._count_decided(decided, places)
 
-    def _tell(self, evaluations: Evaluations, decided: Decided) -> None:
-        """Records and counts of what was decided."""
-        policy, sites = self.minds.decider.policy, self.minds.sites.contexts
+    def _tell(self, evaluations: Evaluations, decided: Decided, sites: Sequence[SiteContext]) -> None:
+        """Records of what was decided."""
+        policy = self.minds.decider.policy
         site = evaluations.site.tolist()
         for conclusion in decided.conclusions:
             e = conclusion.evaluation
@@ -186,7 +190,6 @@ class Turn:
                 self.records["intervention"].append(intervention_record(evaluations, decided, conclusion, context))
         for e in decided.sampled:
             self.records["decision"].append(decision_record(policy, evaluations, decided, e, sites[site[e]]))
-        self._count_decided(evaluations, decided)
 
     def _reward(self, outcomes: npt.NDArray[np.void]) -> None:
         """Rewards of decisions whose window ended."""
@@ -237,10 +240,10 @@ class Turn:
         places = [book.place(site) for site in sites.tolist()]
         return np.array(places, np.int32), [book.contexts[place] for place in places]
 
-    def _count_decided(self, evaluations: Evaluations, decided: Decided) -> None:
+    def _count_decided(self, decided: Decided, places: npt.NDArray[np.int32]) -> None:
         suppressed = decided.verdicts.suppressed
-        self._sums.count("evaluations", evaluations.site)
-        self._sums.count("suppressed", evaluations.site[suppressed != 0])
+        self._sums.count("evaluations", places)
+        self._sums.count("suppressed", places[suppressed != 0])
         self._count("evaluations", len(suppressed))
         for code, number in enumerate(np.bincount(suppressed, minlength=1).tolist()):
             if code:
@@ -251,7 +254,7 @@ class Turn:
                     self._count("gate", number, gate=str(gate), condition=CONDITIONS[code])
         for result, name in FIELD_OF_RESULT.items():
             concluded = [one.evaluation for one in decided.conclusions if one.result == result]
-            self._sums.count(name, evaluations.site[np.array(concluded, np.int64)])
+            self._sums.count(name, places[np.array(concluded, np.int64)])
         for (tier, result), number in Counter((one.tier, one.result) for one in decided.conclusions).items():
             self._count("decisions", number, tier=TIERS[tier], result=result)
         for action, number in Counter(one.action for one in decided.conclusions if one.result == "fire").items():

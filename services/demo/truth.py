@@ -47,6 +47,7 @@ def agreement(folder: Path, seen: Seen) -> dict[str, Any]:
     ]
     wrong += _of_rewards(seen, _sessions(folder, FORGOTTEN))
     wrong += _of_tuples(seen)
+    wrong += [f"{number} records of {topic} read twice" for topic, number in seen.doubled.items() if number]
     wrong += [f"no intervention of tier {tier}" for tier in TIERS[1:] if not seen.interventions[tier]]
     if wrong:
         raise Disagreement("; ".join(wrong) + f"; the shop's truth is in {folder}")

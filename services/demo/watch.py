@@ -48,6 +48,8 @@ class Seen:
     final: set[str] = field(default_factory=set)
     """Tuples whose last revision was read."""
     lost: str | None = None
+    doubled: Counter[str] = field(default_factory=Counter)
+    """Ids read more than once, by topic."""
 
     @property
     def events(self) -> int:
@@ -147,7 +149,11 @@ class Watcher:
 
     def _decisions(self, records: Iterable[Mapping[str, Any]]) -> None:
         for record in records:
-            if record["result"] != "suppress" and record["decision_id"] not in self.seen.decisions:
+            if record["result"] == "suppress":
+                continue
+            if record["decision_id"] in self.seen.decisions:
+                self.seen.doubled["decision"] += 1
+            else:
                 self.seen.decisions[record["decision_id"]] = record["session_id"]
                 self.seen.results[record["result"]] += 1
 
@@ -155,11 +161,15 @@ class Watcher:
         self.seen.interventions.update(record["tier"] for record in records)
 
     def _rewards(self, records: Iterable[Mapping[str, Any]]) -> None:
-        self.seen.rewarded.update(record["decision_id"] for record in records if record["subject"] == "decision")
+        for record in records:
+            if record["subject"] == "decision":
+                self.seen.doubled["reward-update"] += record["decision_id"] in self.seen.rewarded
+                self.seen.rewarded.add(record["decision_id"])
 
     def _tuples(self, records: Iterable[Mapping[str, Any]]) -> None:
         for record in records:
             known = self.seen.tuples.get(record["tuple_id"], 0)
+            self.seen.doubled["training-tuple"] += record["revision"] <= known
             self.seen.tuples[record["tuple_id"]] = max(known, record["revision"])
             if record["final"]:
                 self.seen.final.add(record["tuple_id"])

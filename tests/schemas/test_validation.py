@@ -73,6 +73,7 @@ def batch_of(kind: RecordType, records: list[dict[str, Any]]) -> pa.RecordBatch:
         ({"nested": {"deep": 10}}, Reason.OUT_OF_RANGE, "field nested.deep; expected at most 9"),
         ({"maybe": "abcd", "number": 6}, Reason.OUT_OF_RANGE, "field number"),
         ({"maybe": "x" * 500}, Reason.TOO_LONG, "('" + "x" * 78 + "…)"),
+        ({"text": "a\0b"}, Reason.NUL_CHARACTER, "found a NUL in field text ('a\\x00b'); expected an id without"),
         ({"maybe": "a\nb\x00"}, Reason.TOO_LONG, "('a\\nb\\x00')"),
     ],
 )
@@ -101,7 +102,7 @@ def _admitted(entry: dict[str, Any]) -> bool:
         (entry["number"] is None or -1 <= entry["number"] <= 5)
         and 0 <= entry["share"] <= 1
         and (entry["free"] is None or math.isfinite(entry["free"]))
-        and entry["text"] != "" and short(entry["text"], 4)
+        and entry["text"] != "" and "\0" not in entry["text"] and short(entry["text"], 4)
         and (entry["maybe"] is None or short(entry["maybe"], 3))
         and len(entry["items"]) <= 2 and all(short(item, 2) for item in entry["items"])
         and len(entry["pairs"]) <= 2 and all(short(k, 2) and short(v, 2) for k, v in entry["pairs"].items())

@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.behaviour.config import FoldConfig
+from models.behaviour.hashing import hash_column
+from models.live.site_book import SiteBook
 from models.shop.config import ShopConfig
 from tests.models.behaviour.events import CONSENT, NO_PERSONALIZATION, START, event
 from tests.models.behaviour.strategies import Event, seeded_splits, seeded_stream, splits, streams
@@ -157,3 +161,16 @@ def test_a_timer_without_consent_is_not_decided_on_when_consent_comes_right_afte
     fired = [folded.fired.waits.tolist() for folded in partition.folded]
     assert fired[0] == [False, True]
     assert partition.counts["evaluations", ()] == 2
+
+
+def test_two_sites_of_one_hash_keep_apart() -> None:
+    """Whoever can choose a site's id can make one of another's hash; it decides nothing there."""
+    victim, attacker = b"victim-shop-0001", b"vis20d93)-C-qrsp"
+    hashes = hash_column(pa.array([victim.decode(), attacker.decode()]))
+    assert hashes[0] == hashes[1]
+    places = SiteBook("key").places(np.array([attacker, victim, attacker], "S40"))
+    assert places[0] == places[2] != places[1]
+    one, other = (event(site_id=site.decode(), session_id=site.decode()) for site in (victim, attacker))
+    partition = LivePartition(minds()).take([other, one, other | {"event_id": "again", "seq": None}])
+    folded = {record["site_id"]: record["folded"] for record in partition.records["site-delta"]}
+    assert folded == {victim.decode(): 1, attacker.decode(): 2}
