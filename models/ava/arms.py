@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -52,6 +52,24 @@ class Choice:
     def upto(self) -> tuple[float, ...]:
         """The propensities summed up to each arm."""
         return cumulated(self.propensities)
+
+    @cached_property
+    def told(self) -> tuple[dict[str, Any], ...]:
+        """The arms as a `decision` record has them; every decision of the choice shares them, so change none."""
+        return tuple(
+            {
+                "arm_id": arm.arm_id,
+                "action": arm.action,
+                "propensity": propensity,
+                "n": arm.posterior.n,
+                "reward_sum": arm.posterior.reward_sum,
+                "reward_sum_sq": arm.posterior.reward_sum_sq,
+                "prior_mean": arm.prior.mean,
+                "prior_n": arm.prior.n,
+                "posterior_offset": arm.posterior.offset,
+            }
+            for arm, propensity in zip(self.arms, self.propensities, strict=True)
+        )
 
 
 def _without_exploring(drawn: tuple[float, ...], no_op: int) -> tuple[float, ...]:

@@ -170,20 +170,7 @@ def _choice(conclusion: Conclusion | None) -> dict[str, Any]:
         return {"arms": [], "draw": None, "arm_id": None, "action": ""}
     choice = conclusion.choice
     return {
-        "arms": [
-            {
-                "arm_id": arm.arm_id,
-                "action": arm.action,
-                "propensity": propensity,
-                "n": arm.posterior.n,
-                "reward_sum": arm.posterior.reward_sum,
-                "reward_sum_sq": arm.posterior.reward_sum_sq,
-                "prior_mean": arm.prior.mean,
-                "prior_n": arm.prior.n,
-                "posterior_offset": arm.posterior.offset,
-            }
-            for arm, propensity in zip(choice.arms, choice.propensities, strict=True)
-        ],
+        "arms": list(choice.told),
         "draw": conclusion.draw,
         "arm_id": conclusion.arm_id,
         "action": conclusion.action,
