@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from models.behaviour.bounds import COUNT_MAX
-from models.behaviour.codes import PAGE_PING, PAGE_VIEW
+from models.behaviour.codes import INTERVENTION_SHOWN, PAGE_PING, PAGE_VIEW
 from models.jit import Record, njit
 
 
@@ -30,6 +30,8 @@ def fold_exposures(row: Record, event: Record, offset: int, another_page: bool, 
     `orders` is how many the event began, `shown` is `uint8[m, 40]`: the containers of the batch, of which the event
     names those from `containers_begin` to `containers_end`.
     """
+    if event.type == INTERVENTION_SHOWN:
+        return
     if row.containers:
         _fold_since(row, event, another_page, orders)
         if event.type == PAGE_VIEW or event.type == PAGE_PING:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.behaviour.bounds import COUNT_MAX, SMALL_COUNT_MAX
-from models.behaviour.codes import INTERVENTION_DISMISSED
+from models.behaviour.codes import INTERVENTION_DISMISSED, INTERVENTION_SHOWN
 from models.behaviour.config import MINUTE_MS, Limits
 from models.jit import Record, njit
 
@@ -23,8 +23,11 @@ OUTCOME = OutcomeBounds()
 
 @njit
 def fold_outcome(row: Record, event: Record, another_page: bool, orders: int) -> None:
-    """Add the event to the open reward where its time lies in the window; `orders` is how many it began."""
-    if row.decisions == 0:
+    """Add the event to the open reward where its time lies in the window; `orders` is how many it began.
+
+    What the page itself tells of a fire has no like after a no_op, so that it says nothing of what the visitor did.
+    """
+    if row.decisions == 0 or event.type == INTERVENTION_SHOWN:
         return
     after_ms = event.time - row.start_ms - row.open_at
     if not row.open_result or after_ms > OUTCOME.window_ms:

@@ -68,6 +68,13 @@ def test_what_follows_counts_since_the_exposure() -> None:
     assert row["seen_scroll"][:2].tolist() == [0.5, np.float32(0.2)]
 
 
+def test_what_the_page_tells_of_an_intervention_adds_nothing() -> None:
+    """Neither dwell nor scroll of an intervention_shown is the container's."""
+    shown = event(type="intervention_shown", at_s=5, dwell_s=4.0, scroll_depth=0.9, tab_id="t")
+    row = closed(page(0, "a", dwell_s=1.0), shown, page(10))
+    assert (row["seen_dwell_s"][0], row["seen_scroll"][0]) == (0.0, 0.0)
+
+
 def test_at_most_eight_are_remembered() -> None:
     """The rest is counted."""
     row = closed(page(0, *(f"c{k}" for k in range(11))), page(5))

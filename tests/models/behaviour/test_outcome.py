@@ -100,6 +100,14 @@ def test_the_visits_end_ends_the_window() -> None:
     assert outcome["events"] == 1
 
 
+def test_what_the_page_tells_of_a_fire_is_no_event() -> None:
+    """A visit that was shown something and left is the same as one that was shown nothing and left."""
+    shown = event(type="intervention_shown", at_s=7, dwell_s=3.0, scroll_depth=0.5)
+    of_fire, of_no_op = (passed(decided(2, *events)[0], 800) for events in ([shown], []))
+    assert of_fire == of_no_op
+    assert (of_fire["events"], of_fire["last_ms"]) == (0, 0)
+
+
 def test_a_dismissal_is_seen() -> None:
     """In the window."""
     rows, _ = decided(0, event(type="intervention_dismissed", at_s=5))
