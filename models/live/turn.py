@@ -17,7 +17,7 @@ import numpy.typing as npt
 from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
 from models.ava.draws import Draws
-from models.ava.records import decision_record, intervention_record
+from models.ava.records import decision_id, decision_record, intervention_record
 from models.ava.sites import BUCKETS, SiteContext
 from models.bandit.posterior import Posterior
 from models.behaviour.config import FoldConfig
@@ -171,7 +171,8 @@ class Turn:
         concluded = np.array([conclusion.evaluation for conclusion in decided.conclusions], np.int64)
         self._reward(end_windows(rows, index[concluded], now_ms[concluded]))
         remember_conclusions(rows, index, now_ms, decided.conclusions)
-        open_windows(rows, index, now_ms, decided.conclusions, minds.config)
+        ids = [decision_id(evaluations, conclusion.evaluation) for conclusion in decided.conclusions]
+        open_windows(rows, index, now_ms, decided.conclusions, ids, minds.config)
         self._tell(evaluations, decided)
 
     def _tell(self, evaluations: Evaluations, decided: Decided) -> None:

@@ -98,10 +98,20 @@ def test_no_further_event_is_worth_nothing(visit: Visit) -> None:
 
 def test_a_dismissal_is_worth_nothing(visit: Visit) -> None:
     """Whatever else happened: the order too."""
+    shown = visit.partition.records["intervention"][-1]["intervention_id"]
     bought = visit.told(at_s=DECIDED_S + 90, type="purchase", order_id="o", dwell_s=60.0)
-    visit.then(visit.told(at_s=DECIDED_S + 5, type="intervention_dismissed"), bought)
+    visit.then(visit.told(at_s=DECIDED_S + 5, type="intervention_dismissed", intervention_id=shown), bought)
     reward = visit.until(CLOSED_S).reward
     assert (reward["dismissed"], reward["converted"], reward["reward"]) == (True, True, 0)
+
+
+def test_a_dismissal_of_another_intervention_is_not_this_ones(visit: Visit) -> None:
+    """One of an earlier decision comes late: what is open now was not dismissed."""
+    of_another = "another:1:0"
+    visit.then(visit.told(at_s=DECIDED_S + 5, type="intervention_dismissed", intervention_id=of_another, dwell_s=60.0))
+    reward = visit.until(CLOSED_S).reward
+    assert (reward["dismissed"], reward["defaulted"]) == (False, False)
+    assert reward["reward"] > 0
 
 
 def test_an_order_in_the_window_counts(visit: Visit) -> None:
