@@ -179,10 +179,10 @@ def _with_behaviour(container: Container, record: Mapping[str, Any]) -> tuple[tu
 
 
 def _with_embedding(container: Container, record: Mapping[str, Any]) -> tuple[Embedding, ...]:
-    total = np.array(record["embedding_sum"], np.float64)
-    if record["scorer"] is None or not len(total):
+    total, n = np.array(record["embedding_sum"], np.float64), record["embedding_n"]
+    if record["scorer"] is None or not len(total) or not n:
         return container.embeddings
-    return merged(container.embeddings, Embedding(record["scorer"], record["hour"], record["n"], total))[0]
+    return merged(container.embeddings, Embedding(record["scorer"], record["hour"], n, total))[0]
 
 
 def _rank(mutation: Mutation) -> tuple[int, int, str]:

@@ -38,7 +38,7 @@ class Behaviour(NamedTuple):
 
 
 class Embedding(NamedTuple):
-    """Sum of the embeddings, float64[width], of `n` visits; `hour` is their newest."""
+    """Sum of the embeddings, float64[width], of the `n` visits scored; `hour` is their newest."""
 
     version: str
     hour: int

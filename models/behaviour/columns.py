@@ -52,13 +52,14 @@ class EventColumns(NamedTuple):
     site: Column
     """int32: place in `sites`."""
     event_id: Column
-    """uint64 hash, as are the next six; 0 = null."""
+    """uint64 hash, as are the next seven; 0 = null."""
     tab: Column
     page: Column
     target: Column
     product: Column
     field: Column
     order: Column
+    intervention: Column
     payment: Column
     """uint8: 1 where `field` names a payment field."""
     help: Column
@@ -122,6 +123,7 @@ def event_columns(batch: pa.RecordBatch, time: Column, arrival: Column, watermar
         product=hash_column(batch["product_id"]),
         field=hash_column(batch["field"]),
         order=hash_column(batch["order_id"]),
+        intervention=hash_column(batch["intervention_id"]),
         payment=_payment_fields(batch["field"]),
         help=_help_searches(batch["query"]),
         seq=_numbers(batch["seq"], np.int64),

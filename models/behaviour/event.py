@@ -7,10 +7,12 @@ import numpy as np
 from models.behaviour.columns import EventColumns
 from models.jit import Record, njit
 
+_HASHES = ("event_id", "tab", "page", "target", "product", "field", "order", "intervention")
+
 EVENT_DTYPE = np.dtype(
     [
         *((name, "<i8") for name in ("time", "watermark", "seq", "quantity", "cart_items", "explored_today")),
-        *((name, "<u8") for name in ("event_id", "tab", "page", "target", "product", "field", "order")),
+        *((name, "<u8") for name in _HASHES),
         *((name, "<f8") for name in ("price", "cart_value", "shipping_cost", "scroll_depth", "dwell_s")),
         ("bucket", "<u2"),
         *((name, "<i4") for name in ("site", "containers_begin", "containers_end")),
@@ -42,6 +44,7 @@ def load(columns: EventColumns, i: int, event: Record) -> None:
     event.product = columns.product[i]
     event.field = columns.field[i]
     event.order = columns.order[i]
+    event.intervention = columns.intervention[i]
     event.payment = columns.payment[i]
     event.help = columns.help[i]
     event.containers_begin = columns.containers_begin[i]

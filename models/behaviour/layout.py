@@ -138,12 +138,13 @@ _DECISIONS = (
     Column("raised", "u1", "Frictions that raised to ESCALATE, as a set.", (FRICTION_BYTES,)),
 )
 _WINDOW = (
-    Column("open_propensity", "<f8", "Of the decision whose reward is open: probability of its arm."),
+    Column("open_id", "<u8", "Hash of the id of the decision whose reward is open."),
+    Column("open_propensity", "<f8", "Probability of its arm."),
     Column("open_result", "u1", "What it showed, a place in RESULTS plus 1; 0 where no reward is open."),
     Column("open_action", "u1", "Its action, a place in ACTIONS."),
     Column("open_tier", "u1", "Its tier, a place in TIERS."),
     Column("open_converted", "u1", "1 once an order began in its window."),
-    Column("open_dismissed", "u1", "1 once an intervention was dismissed in its window."),
+    Column("open_dismissed", "u1", "1 once what it showed was dismissed in its window."),
     Column("open_friction", "<u2", "Number of its friction; 0 for none."),
     Column("open_pages", "<u2", "Views of another page in its window."),
     Column("open_at", "<u4", "Offset of the decision, ms."),

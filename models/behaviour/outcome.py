@@ -9,7 +9,9 @@ import numpy as np
 from models.behaviour.bounds import COUNT_MAX, SMALL_COUNT_MAX
 from models.behaviour.codes import INTERVENTION_DISMISSED, INTERVENTION_SHOWN
 from models.behaviour.config import MINUTE_MS, Limits
+from models.behaviour.hashing import NULL
 from models.jit import Record, njit
+from schemas.vocabulary import symbols
 
 
 class OutcomeBounds(NamedTuple):
@@ -19,6 +21,8 @@ class OutcomeBounds(NamedTuple):
 
 
 OUTCOME = OutcomeBounds()
+_FIRE = symbols("decision", "result").index("fire") + 1
+"""`open_result` of a decision that showed something."""
 
 
 @njit
@@ -40,12 +44,19 @@ def fold_outcome(row: Record, event: Record, another_page: bool, orders: int) ->
     row.open_pages = min(row.open_pages + another_page, COUNT_MAX)
     if orders:
         row.open_converted = 1
-    if event.type == INTERVENTION_DISMISSED:
+    if event.type == INTERVENTION_DISMISSED and _is_of_the_open(row, event):
         row.open_dismissed = 1
     if not np.isnan(event.dwell_s):
         row.open_dwell_s = np.float64(row.open_dwell_s) + event.dwell_s
     if not np.isnan(event.scroll_depth):
         row.open_scroll = max(np.float64(row.open_scroll), event.scroll_depth)
+
+
+@njit
+def _is_of_the_open(row: Record, event: Record) -> bool:
+    """Whether the open decision showed the intervention that the event belongs to; without an id, what is open."""
+    named: bool = event.intervention == np.uint64(NULL) or event.intervention == row.open_id
+    return row.open_result == _FIRE and named
 
 
 @njit

@@ -17,7 +17,10 @@ from models.behaviour.moment_matrix import moment_matrix
 from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES
 
 _MOMENT_MS = 1_700_000_000_000
-_TEXTS = ("event_id", "site_id", "tab_id", "page_id", "target", "product_id", "field", "order_id", "query")
+_TEXTS = (
+    *("event_id", "site_id", "tab_id", "page_id", "target", "product_id", "field", "order_id"),
+    *("intervention_id", "query"),
+)
 _WHOLE = {"seq": pa.int64(), "quantity": pa.int32(), "cart_items": pa.int32(), "explored_today": pa.int32()}
 _AMOUNTS = ("price", "cart_value", "shipping_cost", "scroll_depth", "dwell_s")
 _FLAGS = ("interactive", "in_stock", "filled", "logged_in", "returning", "prior_conversion")

@@ -15,6 +15,7 @@ from models.behaviour.moment import INPUT_SET
 from models.rewards.reward import rewards
 
 _KEY_DTYPE = np.dtype([("container", CONTAINER_DTYPE), ("site", SITE_DTYPE), ("hour", "<i8")])
+_NOT_SCORED = -1
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -87,19 +88,28 @@ def exposed(
     )
 
 
+class Embedded(NamedTuple):
+    """The s closed visits that were scored: `visit` int64[s], their places, and `embedding` float32[s, 64]."""
+
+    visit: Index
+    embedding: npt.NDArray[np.float32]
+    scorer: str | None
+    """Version of the release."""
+
+
+NOT_EMBEDDED = Embedded(np.empty(0, np.int64), np.empty((0, 0), np.float32), None)
+
+
 def activity(
-    seen: Exposed,
-    features: npt.NDArray[np.float32],
-    embedding: npt.NDArray[np.float32] | None,
-    scorer: str | None,
-    topic: str,
-    partition: int,
+    seen: Exposed, features: npt.NDArray[np.float32], embedded: Embedded, topic: str, partition: int
 ) -> Iterator[dict[str, Any]]:
     """A record of container-activity.avsc for each container, site and event-hour among the exposures.
 
-    `features` float32[c, 128] and `embedding` float32[c, 64] are those of the closed visits at their last event;
-    `topic` and `partition` say where the visits came from.
+    `features` float32[c, 128] are those of the closed visits at their last event, `embedded` tells of those that were
+    scored then; `topic` and `partition` say where the visits came from.
     """
+    place = np.full(len(features), _NOT_SCORED)
+    place[embedded.visit] = np.arange(embedded.visit.size)
     hour = seen.from_ms // HOUR_MS * HOUR_MS
     keys = np.empty(hour.size, _KEY_DTYPE)
     keys["container"], keys["site"], keys["hour"] = seen.container, seen.site, hour
@@ -108,6 +118,7 @@ def activity(
         mine = np.flatnonzero(group == g)
         held = mine[seen.held_out[mine]]
         visits = seen.visit[mine]
+        scored = place[visits][place[visits] != _NOT_SCORED]
         behaviour = features[visits].astype(np.float64)
         mean = behaviour.mean(axis=0)
         yield {
@@ -127,6 +138,7 @@ def activity(
             "feature_set": INPUT_SET,
             "mean": mean.tolist(),
             "m2": ((behaviour - mean) ** 2).sum(axis=0).tolist(),
-            "scorer": scorer,
-            "embedding_sum": [] if embedding is None else embedding[visits].sum(axis=0, dtype=np.float64).tolist(),
+            "scorer": embedded.scorer if scored.size else None,
+            "embedding_sum": embedded.embedding[scored].sum(axis=0, dtype=np.float64).tolist() if scored.size else [],
+            "embedding_n": scored.size,
         }

@@ -6,12 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from models.actions import ACTION_CODE, ACTIVE, NUDGE
 from models.ava.deciding import Conclusion
 from models.ava.history import HISTORY_DTYPE, NEVER_S, HistoryColumns, remember
 from models.behaviour.config import SECOND_MS, FoldConfig
 from models.behaviour.effects import OUTCOME_DTYPE, as_kernel_outcomes
+from models.behaviour.hashing import hash_column
 from models.behaviour.kernel import cut_windows, settle
 from models.behaviour.layout import KERNEL_DTYPE
 from models.live.rewarding import RESULT_CODE
@@ -63,11 +65,12 @@ def remember_conclusions(rows: Rows, index: Index, now_ms: Index, conclusions: S
 
 
 def open_windows(
-    rows: Rows, index: Index, now_ms: Index, conclusions: Sequence[Conclusion], config: FoldConfig
+    rows: Rows, index: Index, now_ms: Index, conclusions: Sequence[Conclusion], ids: Sequence[str], config: FoldConfig
 ) -> None:
-    """Begin to gather the reward of each conclusion."""
+    """Begin to gather the reward of each conclusion; `ids` are those of their decisions."""
     concluded = np.array([one.evaluation for one in conclusions], np.int64)
     opened = index[concluded]
+    rows["open_id"][opened] = hash_column(pa.array(ids, pa.string()))
     rows["open_result"][opened] = [RESULT_CODE[one.result] + 1 for one in conclusions]
     rows["open_propensity"][opened] = [one.propensity for one in conclusions]
     rows["open_action"][opened] = [ACTION_CODE[one.action] for one in conclusions]

@@ -17,13 +17,13 @@ import numpy.typing as npt
 from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
 from models.ava.draws import Draws
-from models.ava.records import decision_record, intervention_record
+from models.ava.records import decision_id, decision_record, intervention_record
 from models.ava.sites import BUCKETS, SiteContext
 from models.bandit.posterior import Posterior
 from models.behaviour.config import FoldConfig
 from models.behaviour.fold import Batch, Folded, free_rows, pass_time
 from models.behaviour.moment_matrix import moment_matrix
-from models.live.exposed import activity, exposed
+from models.live.exposed import NOT_EMBEDDED, Embedded, activity, exposed
 from models.live.remembering import end_windows, history, open_windows, remember_conclusions
 from models.live.rewarding import (
     arm_deltas,
@@ -102,8 +102,7 @@ class Turn:
         """Fold a batch, decide where a timer fires on the way, then evaluate every visit it changed."""
         while batch.waiting.size:
             self._conclude(batch.fold(self.rows, self.minds.config))
-        changed = batch.changed(self.rows)
-        changed = changed[(self.rows["personalization"][changed] == 1) & (self.rows["bot"][changed] == 0)]
+        changed = _may_be_scored(self.rows, batch.changed(self.rows))
         now_ms = self.rows["start_ms"][changed] + self.rows["last"][changed]
         self._evaluate(changed, now_ms, np.full(changed.size, BY_EVENT, np.int8), np.zeros(changed.size, np.bool_))
         self._touched.append(batch.index)
@@ -174,7 +173,8 @@ class Turn:
         concluded = np.array([conclusion.evaluation for conclusion in decided.conclusions], np.int64)
         self._reward(end_windows(rows, index[concluded], now_ms[concluded]))
         remember_conclusions(rows, index, now_ms, decided.conclusions)
-        open_windows(rows, index, now_ms, decided.conclusions, minds.config)
+        ids = [decision_id(evaluations, conclusion.evaluation) for conclusion in decided.conclusions]
+        open_windows(rows, index, now_ms, decided.conclusions, ids, minds.config)
         self._tell(evaluations, decided, sites)
         self._count_decided(decided, places)
 
@@ -224,15 +224,19 @@ class Turn:
         held_out = np.array([site.holdout_share * BUCKETS for site in of_visits]) > visits["bucket"] - 1.0
         seen = exposed(visits, *_medians(of_visits), held_out)
         features = moment_matrix(visits, np.arange(visits.size), visits["start_ms"] + visits["last"])
-        scorer = self.minds.scorer
-        embedding = None if scorer is None else scorer.score(features).embedding
-        version = None if scorer is None else scorer.version
         sessions = self.keys_of(folded.closed_session[shown])
         source = self.source
         self.records["reward-update"] += container_reward_records(seen, visits["start_ms"], sessions, of_visits)
         self.records["container-activity"] += activity(
-            seen, features, embedding, version, source.topic, source.partition
+            seen, features, self._embedded(visits, features), source.topic, source.partition
         )
+
+    def _embedded(self, visits: Rows, features: npt.NDArray[np.float32]) -> Embedded:
+        """The closed visits that may be scored, scored; none where there is no scorer."""
+        scorer, scored = self.minds.scorer, _may_be_scored(visits, np.arange(visits.size))
+        if scorer is None or not scored.size:
+            return NOT_EMBEDDED
+        return Embedded(scored, scorer.score(features[scored]).embedding, scorer.version)
 
     def _sites(self, sites: npt.NDArray[np.bytes_]) -> tuple[npt.NDArray[np.int32], list[SiteContext]]:
         """Place and context of each site, S40[n]."""
@@ -263,6 +267,12 @@ class Turn:
     def _count(self, name: str, amount: float, **labels: str) -> None:
         if amount:
             self.counts[name, tuple(labels.items())] += amount
+
+
+def _may_be_scored(rows: Rows, index: Index) -> Index:
+    """Those of `rows[index]` that consent to personalization (DOMAIN.md, 2) and are no bot's."""
+    scorable: Index = index[(rows["personalization"][index] == 1) & (rows["bot"][index] == 0)]
+    return scorable
 
 
 def _medians(sites: Sequence[SiteContext]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

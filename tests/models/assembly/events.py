@@ -69,6 +69,7 @@ def activity(n: int = 40, hour: int = BORN, mean_reward: float = 0.5, **fields: 
         "m2": [0.5 * n, 0.0],
         "scorer": "scorer-1",
         "embedding_sum": [float(n), 0.0],
+        "embedding_n": n,
         **fields,
     }
 

@@ -119,6 +119,17 @@ def test_no_aggregate_of_fewer_than_ten_visits_leaves() -> None:
     assert (enough["scorer"], enough["embedding"], enough["several_share"]) == ("scorer-1", [1.0, 0.0], 0.2)
 
 
+def test_the_mean_embedding_is_of_the_visits_scored() -> None:
+    """Visits without consent to personalization are in the sums of rewards alone."""
+    sums = [
+        activity(20, embedding_sum=[30.0, 0.0], embedding_n=15),
+        activity(9, embedding_sum=[5.0, 1.0], embedding_n=5),
+    ]
+    said = user(container(*sums, activity(7, scorer=None, embedding_sum=[], embedding_n=0)))
+    assert (said["n"], said["embedding"]) == (36, [35 / 20, 1 / 20])
+    assert user(container(activity(20, embedding_sum=[9.0, 0.0], embedding_n=9)))["embedding"] == []
+
+
 def test_parent_stats_hold_the_newest_record_of_each_container() -> None:
     """A later record replaces, a null deletes, no name finds nothing."""
     parents = ParentStats()

@@ -5,25 +5,29 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from models.behaviour.config import FoldConfig
 from models.behaviour.fold import Batch, Folded, pass_time
+from models.behaviour.hashing import hash_column
 from models.behaviour.kernel import settle
 from models.behaviour.layout import KERNEL_DTYPE, SESSION_LAYOUT
 from tests.models.behaviour.events import START, event, to_batch, to_columns
 
 CONFIG = FoldConfig(closing_step_ms=1)
 WINDOW_S = 600
-NO_OP = 2
-"""A place in RESULTS plus 1."""
+FIRE, NO_OP, HOLDOUT = 1, 2, 3
+"""Places in RESULTS plus 1."""
+OPEN_ID = "s:1:0"
 
 
-def decided(decided_at_s: float, *events: dict[str, Any]) -> tuple[Any, list[Folded]]:
+def decided(decided_at_s: float, *events: dict[str, Any], result: int = NO_OP) -> tuple[Any, list[Folded]]:
     """The row of a visit that began at 0 and decided at a moment, and what folding the events led to."""
     rows = SESSION_LAYOUT.blank.copy()
     folded = [_fold(rows, [event(type="page_view", page_id="a")])]
-    rows["decisions"], rows["open_result"] = 1, NO_OP
+    rows["decisions"], rows["open_result"] = 1, result
+    rows["open_id"] = hash_column(pa.array([OPEN_ID]))
     rows["open_at"] = rows["decided_at"] = round(decided_at_s * 1_000)
     settle(rows.view(KERNEL_DTYPE), np.zeros(1, np.int64), CONFIG.limits)
     return rows, [*folded, *(_fold(rows, [one]) for one in events)]
@@ -108,10 +112,18 @@ def test_what_the_page_tells_of_a_fire_is_no_event() -> None:
     assert (of_fire["events"], of_fire["last_ms"]) == (0, 0)
 
 
-def test_a_dismissal_is_seen() -> None:
-    """In the window."""
-    rows, _ = decided(0, event(type="intervention_dismissed", at_s=5))
-    assert passed(rows, 800)["dismissed"]
+@pytest.mark.parametrize(
+    ("result", "named", "dismissed"),
+    [
+        *((FIRE, OPEN_ID, True), (FIRE, None, True), (FIRE, "s:0:9", False)),
+        *((NO_OP, OPEN_ID, False), (NO_OP, None, False), (HOLDOUT, None, False)),
+    ],
+)
+def test_a_dismissal_is_that_of_what_was_shown(result: int, named: str | None, dismissed: bool) -> None:
+    """It counts for the open decision where that is a fire and the event names its id, or none."""
+    rows, _ = decided(0, event(type="intervention_dismissed", intervention_id=named, at_s=5), result=result)
+    outcome = passed(rows, 800)
+    assert (outcome["dismissed"], outcome["events"]) == (dismissed, 1)
 
 
 @pytest.mark.parametrize("steps_s", [(1_870, 3_000), (3_000,)])

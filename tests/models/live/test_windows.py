@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytest
 
 from models.behaviour.config import HOUR_MS
+from models.behaviour.moment import INPUT_PLACE
 from models.live.turn import Minds
 from models.rewards.reward import QUANTUM
-from tests.models.behaviour.events import NO_CONSENT, START, event
+from models.serving.scorer import Scores
+from tests.models.behaviour.events import NO_CONSENT, NO_PERSONALIZATION, START, event
 from tests.models.live.partition import LivePartition, minds
 from tests.models.live.test_checkout import SITE, at, checkout, firing, visitor
 
@@ -98,10 +103,20 @@ def test_no_further_event_is_worth_nothing(visit: Visit) -> None:
 
 def test_a_dismissal_is_worth_nothing(visit: Visit) -> None:
     """Whatever else happened: the order too."""
+    shown = visit.partition.records["intervention"][-1]["intervention_id"]
     bought = visit.told(at_s=DECIDED_S + 90, type="purchase", order_id="o", dwell_s=60.0)
-    visit.then(visit.told(at_s=DECIDED_S + 5, type="intervention_dismissed"), bought)
+    visit.then(visit.told(at_s=DECIDED_S + 5, type="intervention_dismissed", intervention_id=shown), bought)
     reward = visit.until(CLOSED_S).reward
     assert (reward["dismissed"], reward["converted"], reward["reward"]) == (True, True, 0)
+
+
+def test_a_dismissal_of_another_intervention_is_not_this_ones(visit: Visit) -> None:
+    """One of an earlier decision comes late: what is open now was not dismissed."""
+    of_another = "another:1:0"
+    visit.then(visit.told(at_s=DECIDED_S + 5, type="intervention_dismissed", intervention_id=of_another, dwell_s=60.0))
+    reward = visit.until(CLOSED_S).reward
+    assert (reward["dismissed"], reward["defaulted"]) == (False, False)
+    assert reward["reward"] > 0
 
 
 def test_an_order_in_the_window_counts(visit: Visit) -> None:
@@ -234,6 +249,43 @@ def test_the_holdouts_visits_are_summed_apart_too(consulted: Minds) -> None:
     assert (activity["holdout_reward_sum"], activity["holdout_reward_sum_sq"]) == (worth["s1"], worth["s1"] ** 2)
     deltas = {one["arm_id"]: one["n"] for one in partition.records["reward-delta"]}
     assert deltas["c:c"] == 3
+
+
+class CountingScorer:
+    """Embeds every visit as ones and remembers how many events each had."""
+
+    version = "ones"
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def score(self, features: npt.NDArray[np.float32]) -> Scores:
+        self.seen += features[:, INPUT_PLACE["events"]].tolist()
+        sizes = {"embedding": (64,), "abandonment": (), "conversion": (), "action_values": (22,), "adjustments": (5,)}
+        return Scores(**{name: np.ones((len(features), *size), np.float32) for name, size in sizes.items()})
+
+
+def test_only_who_consents_is_embedded(consulted: Minds) -> None:
+    """Without personalization on its last event a visit is folded and rewarded, and never scored; nor is a bot's."""
+    scorer = CountingScorer()
+    partition = LivePartition(replace(consulted, scorer=scorer))
+    refused = {"consent": NO_PERSONALIZATION}
+    for session, then in (("s1", {}), ("s2", refused), ("s3", {})):
+        partition.take([seen(0, "a", "c", session_id=session), event(session_id=session, at_s=50, **then)])
+    partition.take([seen(0, "a", "refused", session_id="s4", **refused), event(session_id="s4", at_s=50, **refused)])
+    partition.take([seen(0, "a", "c", session_id="bot"), *(event(session_id="bot", at_s=5) for _ in range(301))])
+    scorer.seen.clear()
+    partition.advance(at(CLOSED_S))
+    sums = partition.records["container-activity"]
+    assert sum(one["n"] for one in sums) == 5
+    assert sum(one["embedding_n"] for one in sums) == 2
+    for one in sums:
+        embedded = one["embedding_n"]
+        assert one["embedding_sum"] == ([float(embedded)] * 64 if embedded else [])
+        assert one["scorer"] == ("ones" if embedded else None)
+    assert [one["embedding_n"] for one in sums if one["container_id"] == "refused"] == [0]
+    timers = sum(int(folded.fired.waits.sum()) for folded in partition.folded)
+    assert len(scorer.seen) == timers + 2
 
 
 def test_an_hour_begins_with_its_first_millisecond(consulted: Minds) -> None:
