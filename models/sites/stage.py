@@ -23,6 +23,8 @@ REGIME_BOUNDS = (100, 1_000)
 """Sessions from which a site takes ACTIVE and its posteriors are Normal (100), and from which it can leave the first
 thousand (1,000) (DOMAIN.md, 6 to 8)."""
 GROWTH = 0.05
+MEDIAN_VISITS = 30
+"""Visits under which a median is not told (ours, as containers of fewer are "insufficient")."""
 MEDIAN_MOVE = 0.01
 
 State = dict[str, Any]
@@ -62,13 +64,17 @@ def merged(state: State, sums: SiteSums, place: int) -> State:
 
 
 def stage(state: State) -> dict[str, Any]:
-    """A record of site-stage.avsc as the sums stand, of the state's version. Sessions are the visits closed."""
+    """A record of site-stage.avsc as the sums stand, of the state's version. Sessions are the visits closed.
+
+    Under `MEDIAN_VISITS` there are no medians: the first visits of a site would measure all rewards after them.
+    """
+    known = state["visits"] >= MEDIAN_VISITS
     return {
         "site_id": state["site_id"],
         "version": state["version"],
         "sessions": state["visits"],
-        "dwell_median_s": dwell_median_s(np.array(state["dwell_histogram"])),
-        "scroll_median": scroll_median(np.array(state["scroll_histogram"])),
+        "dwell_median_s": dwell_median_s(np.array(state["dwell_histogram"])) if known else None,
+        "scroll_median": scroll_median(np.array(state["scroll_histogram"])) if known else None,
     }
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from models.sites.deltas import TOTALS, summed
 from models.sites.histograms import BINS
-from models.sites.stage import GROWTH, MEDIAN_MOVE, grown, new_state
+from models.sites.stage import GROWTH, MEDIAN_MOVE, MEDIAN_VISITS, grown, new_state
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
 from schemas.validation import violations
@@ -130,3 +130,15 @@ def test_histograms_of_a_slice_and_shorter_ones_are_placed_right() -> None:
     assert sums.site_id == ["b", "a"]
     assert sums.dwell_histogram[0].tolist() == [7, 1] + [0] * (BINS - 2)
     assert sums.dwell_histogram[1].tolist() == [0, 3] + [0] * (BINS - 2)
+
+
+def test_the_first_visits_have_no_median() -> None:
+    """It would measure the rewards of all that come after them."""
+    few, enough = (
+        grown(new_state("shop"), summed(batch([delta("shop", [20.0] * visits)])), 0).stage
+        for visits in (MEDIAN_VISITS - 1, MEDIAN_VISITS)
+    )
+    assert few is not None
+    assert enough is not None
+    assert (few["dwell_median_s"], few["scroll_median"]) == (None, None)
+    assert enough["dwell_median_s"] > 0 < enough["scroll_median"]
