@@ -36,6 +36,8 @@ class Bounds(NamedTuple):
     cart_idle_1800_ms: int = 1_800_000
     payment_field_30_ms: int = 30_000
     hover_10_ms: int = 10_000
+    shipping_share_max: float = 1e6
+    """Of any cart's value: one next to nothing would make the share more than a float32 holds."""
 
 
 BOUNDS = Bounds()

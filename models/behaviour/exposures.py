@@ -15,7 +15,7 @@ class Exposure(NamedTuple):
     """What counts as an exposure (given, DOMAIN 2)."""
 
     containers: int = 8
-    """Containers a visit remembers; the rest is counted."""
+    """Containers a visit remembers; each view of another is counted."""
     credited_ms: int = 1_000
     """In view for so long, a container is credited, once."""
 
@@ -80,6 +80,9 @@ def _begin_view(row: Record, event: Record, offset: int, container: Any) -> None
     if k < 0:
         row.containers_beyond = min(row.containers_beyond + 1, COUNT_MAX)
         return
+    # Still in view, it is so in another tab: this event has ended the views of its own.
+    if row.seen_in_view[k] and offset >= row.seen_at[k]:
+        _end_view(row, k, offset)
     if row.seen_credited[k] or row.seen_in_view[k]:
         return
     row.seen_in_view[k] = 1

@@ -155,7 +155,11 @@ _WINDOW = (
 )
 _CONTAINERS = (
     Column("containers", "u1", "Containers seen, at most those remembered."),
-    Column("containers_beyond", "<u2", "Containers seen that are not remembered, saturating."),
+    Column(
+        "containers_beyond",
+        "<u2",
+        "Page views of containers that are not remembered, each counted, saturating.",
+    ),
     Column("seen_credited", "u1", "Per container: 1 once it was in view long enough.", (EXPOSURE.containers,)),
     Column("seen_orders", "<u2", "Orders begun since it was first seen.", (EXPOSURE.containers,)),
     Column("seen_pages", "<u2", "Views of another page since.", (EXPOSURE.containers,)),

@@ -82,7 +82,7 @@ def _shipping_share(rows: Rows) -> Block:
     cost = rows["shipping_cost"].astype(np.float64)
     cart = rows["cart_value"].astype(np.float64)
     share: Block = np.divide(cost, cart, out=np.zeros(rows.size), where=cart > 0)
-    return share
+    return np.minimum(share, BOUNDS.shipping_share_max)
 
 
 def _one_hot(codes: Block, size: int) -> Block:

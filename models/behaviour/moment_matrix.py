@@ -132,7 +132,8 @@ def _fill_commerce(row: Record, out: Any) -> None:
 @njit
 def _shipping_share(row: Record) -> float:
     if row.cart_value > 0:
-        return float(np.float64(row.shipping_cost) / np.float64(row.cart_value))
+        share: float = np.float64(row.shipping_cost) / np.float64(row.cart_value)
+        return min(share, BOUNDS.shipping_share_max)
     return 0.0
 
 

@@ -114,8 +114,10 @@ def activity(
     keys = np.empty(hour.size, _KEY_DTYPE)
     keys["container"], keys["site"], keys["hour"] = seen.container, seen.site, hour
     distinct, group = np.unique(keys, return_inverse=True)
-    for g, key in enumerate(distinct):
-        mine = np.flatnonzero(group == g)
+    # Stable, so that each group's exposures keep their order, and with it their sums the last bit.
+    by_group = np.argsort(group, kind="stable")
+    ends = np.cumsum(np.bincount(group, minlength=distinct.size))
+    for key, mine in zip(distinct, np.split(by_group, ends)[:-1], strict=True):
         held = mine[seen.held_out[mine]]
         visits = seen.visit[mine]
         scored = place[visits][place[visits] != _NOT_SCORED]

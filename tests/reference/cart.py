@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from tests.reference.float32 import float32
 from tests.reference.symbols import Event
 
+SHARE_MAX = 1e6
+
 
 def quantity_of(event: Event) -> int:
     """Units the event is about: 1 where it does not say."""
@@ -39,8 +41,8 @@ class Cart:
 
     @property
     def shipping_share(self) -> float:
-        """Shipping cost by cart value, 0 where the cart has no value."""
-        return self.shipping_cost / self.value if self.value > 0 else 0.0
+        """Shipping cost by cart value, at most a million, 0 where the cart has no value."""
+        return min(self.shipping_cost / self.value, SHARE_MAX) if self.value > 0 else 0.0
 
     def fold(self, event: Event, kind: str, t: int) -> None:
         """Take in any folded event."""

@@ -89,6 +89,7 @@ def test_shipping() -> None:
     assert (found["shipping_cost"], found["shipping_share"]) == (5, 0)
     assert features(event("click", shipping_cost=5.0, cart_value=40.0))["shipping_share"] == 0.125
     assert features(event("click", shipping_cost=0.25, cart_value=0.5))["shipping_share"] == 0.5
+    assert features(event("click", shipping_cost=1e9, cart_value=1e-45))["shipping_share"] == 1e6
 
 
 def test_leaving_with_a_cart() -> None:

@@ -60,7 +60,7 @@ def facts(pick: Pick, sessions: int) -> Event:
         "price": pick(AMOUNTS),
         "in_stock": pick(YES_OR_NO),
         "quantity": pick(_often_none(2, 0, 1, 2, 7)),
-        "cart_value": pick(_often_none(10, 0.0, 20.0, 49.95, 200.1, 600.0)),
+        "cart_value": pick(_often_none(10, 0.0, 1e-45, 49.95, 200.1, 600.0)),
         "cart_items": pick(_often_none(10, 0, 1, 3)),
         "shipping_cost": pick(_often_none(5, 0.0, 4.99)),
         "scroll_depth": pick(_often_none(2, 0.1, 0.55, 1.0)),

@@ -54,6 +54,20 @@ def test_a_container_is_credited_once_from_its_first_sufficient_view() -> None:
     assert credited(page(0, "c"), page(0.5), page(10, "c"), page(20, "c"), page(30)) == {"c": 10.0}
 
 
+@pytest.mark.parametrize(("second_s", "seen"), [(0.5, {"c": 0.5}), (0.999, {"c": 0.999}), (1.0, {"c": 0.0})])
+def test_the_newer_of_two_tabs_takes_over_what_is_not_credited_yet(second_s: float, seen: dict[str, float]) -> None:
+    """The first tab is left just after: unless it has had its second, the container counts from the second tab's."""
+    first, second = page(0, "c"), page(second_s, "c", tab_id="u")
+    left = page(second_s + 0.0005)
+    assert credited(first, second, left, page(20, tab_id="u")) == seen
+    assert credited(first, second, left, page(second_s + 0.9, tab_id="u")) == (seen if seen == {"c": 0.0} else {})
+
+
+def test_an_older_view_that_comes_late_takes_nothing_over() -> None:
+    """By the event's time, not by its arrival."""
+    assert credited(page(0), page(5, "c"), page(4.5, "c", tab_id="u"), page(4.8, tab_id="u"), page(9)) == {"c": 5.0}
+
+
 def test_what_follows_counts_since_the_exposure() -> None:
     """Dwell, scroll, pages and orders from the exposure on, each container for itself."""
     row = closed(
@@ -76,10 +90,16 @@ def test_what_the_page_tells_of_an_intervention_adds_nothing() -> None:
 
 
 def test_at_most_eight_are_remembered() -> None:
-    """The rest is counted."""
+    """Page views of the others are counted."""
     row = closed(page(0, *(f"c{k}" for k in range(11))), page(5))
     assert row["containers"] == EXPOSURE.containers
     assert row["containers_beyond"] == 3
+
+
+def test_what_is_not_remembered_is_counted_by_page_view() -> None:
+    """A ninth container viewed twice is two views."""
+    row = closed(page(0, *(f"c{k}" for k in range(9))), page(5, "c8"), page(9, "c0"))
+    assert (row["containers"], row["containers_beyond"]) == (EXPOSURE.containers, 2)
 
 
 def test_ids_of_any_bytes_keep_apart() -> None:

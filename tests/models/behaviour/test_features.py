@@ -8,11 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.behaviour.bounds import BOUNDS
 from models.behaviour.codes import TIMERS
 from models.behaviour.config import FoldConfig
 from models.behaviour.features import FEATURE_NAMES, FEATURES, features
 from models.behaviour.layout import SESSION_LAYOUT
 from models.behaviour.matrix import feature_matrix
+from models.behaviour.moment import INPUT_PLACE
+from models.behaviour.moment_matrix import moment_matrix
 from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "fold.md"
@@ -63,6 +66,15 @@ def test_a_changed_constant_makes_another_feature() -> None:
     gaps = {f.name: f.definition_hash for f in features(FoldConfig(gap_ms=60_000))}
     assert {name for name in default if default[name] != bots[name]} == {"bot"}
     assert all(default[name] != gaps[name] for name in default)
+
+
+def test_a_cart_worth_next_to_nothing_has_a_share() -> None:
+    """The highest there is, in both matrices, though the quotient is beyond float32."""
+    rows = SESSION_LAYOUT.blank.copy()
+    rows["shipping_cost"], rows["cart_value"] = 1e9, 1e-45
+    of_the_fold = feature_matrix(rows)[0, FEATURE_NAMES.index("shipping_share")]
+    now = moment_matrix(rows, np.zeros(1, np.int64), rows["start_ms"])[0, INPUT_PLACE["shipping_share"]]
+    assert of_the_fold == now == BOUNDS.shipping_share_max
 
 
 def test_of_nothing_there_is_an_empty_matrix() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +12,7 @@ from models.behaviour.features import FEATURE_NAMES
 from models.behaviour.matrix import feature_matrix
 from models.behaviour.moment import INPUT_PLACE, INPUTS
 from models.behaviour.moment_matrix import moment_matrix
+from schemas.record_type import record_type
 from tests.models.behaviour.events import START, event
 from tests.models.behaviour.replay import Partition
 from tests.models.behaviour.strategies import Event, seeded_stream, streams
@@ -50,6 +53,45 @@ def test_shared_features_are_the_folds_on_long_streams() -> None:
     """So they are over hundreds of events."""
     for seed in range(20):
         assert_shared_agree(seeded_stream(seed))
+
+
+TINY = (5e-324, 1e-45, 1e-38, 1e-6)
+"""Amounts near nothing: the least of float64, of float32, its least normal one, and one that is not."""
+
+
+EXTREMES = (
+    *("price", "cart_value", "shipping_cost", "scroll_depth", "dwell_s"),
+    *("quantity", "cart_items", "explored_today"),
+)
+
+
+@st.composite
+def extreme_events(draw: st.DrawFn) -> list[Event]:
+    """Events of one visit whose numbers lie at the ends of what the schema admits, or next to nothing."""
+    numbers = {f["name"]: f for f in record_type("session-event").tree["fields"] if f["name"] in EXTREMES}
+    seconds = sorted(draw(st.lists(st.integers(0, 1_700), min_size=1, max_size=12)))
+    return [event(at_s=second, **_extreme(draw, numbers)) for second in seconds]
+
+
+def _extreme(draw: st.DrawFn, numbers: dict[str, Any]) -> Event:
+    kinds = ("view_item", "add_to_cart", "remove_from_cart", "purchase", "page_view", "exit_intent")
+    made: Event = {"type": draw(st.sampled_from(kinds)), "product_id": "p"}
+    for name, field in numbers.items():
+        ends = (None, field["minimum"], field["maximum"])
+        made[name] = draw(st.sampled_from((*ends, *TINY) if "double" in field["type"] else ends))
+    return made
+
+
+@given(extreme_events())
+@settings(max_examples=200, deadline=None)
+def test_every_input_is_finite(events: list[Event]) -> None:
+    """Whatever a valid event says, no feature is infinite or no number."""
+    partition = Partition().take(events)
+    live = np.flatnonzero(partition.rows["due_ms"])
+    assert live.size
+    found = moment_matrix(partition.rows, live, partition.rows["start_ms"][live] + partition.rows["last"][live])
+    assert [feature.name for feature, value in zip(INPUTS, found[0], strict=True) if not np.isfinite(value)] == []
+    assert np.isfinite(feature_matrix(partition.rows[live])).all()
 
 
 def test_time_goes_on_without_events() -> None:
