@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -12,15 +12,19 @@ import numpy.typing as npt
 from models.actions import NO_OP, TIER_OF_ACTION
 from models.ava.actions import arm_id
 from models.ava.catalog import Catalog
-from models.ava.history import NO_FRICTION, NONE_ID, friction_id
+from models.ava.catalog_check import RAISED_FRICTIONS
+from models.ava.history import NO_FRICTION, NONE_ID, friction_id, friction_number
 from models.bandit.best import propensities
 from models.bandit.draw import cumulated
 from models.bandit.posterior import UNSEEN, Posterior, Prior, belief
 from models.bandit.priors import NOTHING_KNOWN, Sums, prior
 from models.behaviour.moment import INPUT_PLACE
+from schemas.vocabulary import TIERS
 
 EXPLORATORY_A_DAY = 2
 """Exploratory interventions of a visitor and day, at most (given)."""
+FORBIDDEN_SETS = 1_024
+"""Sets of forbidden actions for which `tiers_to_raise` is kept."""
 _EXPLORED_TODAY = INPUT_PLACE["explored_today"]
 
 
@@ -70,6 +74,17 @@ def eligible_actions(catalog: Catalog, friction: int, tier: int, forbidden: Coll
     """The actions of exactly this tier for a friction, and no_op; none where every action is forbidden."""
     allowed = tuple(action for action in catalog.actions(friction, tier) if action not in forbidden)
     return (*allowed, NO_OP) if allowed else ()
+
+
+@lru_cache(maxsize=FORBIDDEN_SETS)
+def tiers_to_raise(catalog: Catalog, forbidden: frozenset[str]) -> int:
+    """Where gate 2 finds an action: bit `k * len(TIERS) + tier` for the k-th of RAISED_FRICTIONS and a tier."""
+    bits = 0
+    for k, identifier in enumerate(RAISED_FRICTIONS):
+        for tier in range(len(TIERS)):
+            found = bool(eligible_actions(catalog, friction_number(identifier), tier, forbidden))
+            bits |= found << (k * len(TIERS) + tier)
+    return bits
 
 
 class SiteKnowledge:

@@ -201,7 +201,7 @@ def judged(evaluations: Evaluations, sites: Sequence[SiteContext], policy: Polic
         evaluations.adjustments,
         policy.bound,
         evaluations.site,
-        site_table(sites),
+        site_table(sites, policy.catalog),
         evaluations.bucket,
         policy.catalog.compiled,
     )

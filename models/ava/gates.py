@@ -11,13 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.actions import ACTIVE, NUDGE, PASSIVE
+from models.actions import ACTIVE, ESCALATE, NUDGE, PASSIVE
+from models.ava.catalog import CompiledCatalog
 from models.ava.catalog_check import RAISED_FRICTIONS
 from models.ava.conditions import NOTHING, condition_code
 from models.ava.history import NO_FRICTION, contains, friction_number
 from models.ava.profiles import Profile
 from models.behaviour.moment import INPUT_PLACE
 from models.jit import Record, njit
+from schemas.vocabulary import TIERS
 
 Row = npt.NDArray[np.float32]
 
@@ -100,17 +102,29 @@ def stop(consented: int, bucket: int, site: Record) -> int:
 
 
 @njit
-def raising(x: Row, past: Record) -> int:
-    """Gate 2: a condition raises once per friction, and none does for an order that was placed."""
+def raising(x: Row, past: Record, site: Record, catalog: CompiledCatalog) -> int:
+    """Gate 2: the first condition that holds and may raise; for an order that was placed only a search for help."""
     buying = x[_PURCHASES] == 0
-    if buying and x[_PAYMENT_ERRORS] >= GATE.payment_errors and not contains(past.raised, PAYMENT_FRICTION):
+    if buying and x[_PAYMENT_ERRORS] >= GATE.payment_errors and _may_raise(PAYMENT_FAILED, past, site, catalog):
         return PAYMENT_FAILED
     idle = x[_CHECKOUT_SILENT] == 1 and x[_ON_CHECKOUT] == 1 and x[_CART_VALUE] > GATE.idle_cart_value
-    if buying and idle and not contains(past.raised, CHECKOUT_FRICTION):
+    if buying and idle and _may_raise(CHECKOUT_IDLE, past, site, catalog):
         return CHECKOUT_IDLE
-    if x[_HELP_SEARCHES] > 0 and not contains(past.raised, HELP_FRICTION):
+    if x[_HELP_SEARCHES] > 0 and _may_raise(HELP_SEARCH, past, site, catalog):
         return HELP_SEARCH
     return NOTHING
+
+
+@njit
+def _may_raise(condition: int, past: Record, site: Record, catalog: CompiledCatalog) -> bool:
+    """Whether something can follow: its friction was not decided on, and has an action at the tier that results."""
+    friction = raised_friction(condition)
+    if contains(past.raised, friction) or contains(past.handled, friction):
+        return False
+    tier = guarded(ESCALATE, guarding(ESCALATE, catalog.confidence[friction], site))
+    # The conditions are numbered in the order of RAISED_FRICTIONS.
+    bit = (condition - PAYMENT_FAILED) * len(TIERS) + tier
+    return bool((site.raisable >> bit) & 1)
 
 
 @njit

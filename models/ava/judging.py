@@ -190,7 +190,7 @@ def _through_the_gates(
     held[1] = NOTHING if found > 0 else gates.NO_FRICTION_FOUND
     if found == 0:
         tier = min(tier, PASSIVE)
-    held[2] = gates.raising(x, past)
+    held[2] = gates.raising(x, past, site, catalog)
     held[3] = gates.lowering(x)
     raised = held[2] != NOTHING
     if raised:

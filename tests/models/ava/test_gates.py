@@ -106,6 +106,31 @@ def test_gate_2_raises_once_per_friction() -> None:
     assert (gates(other)[2], other.friction[0]) == ("help_search", F212)
 
 
+def test_gate_2_raises_nothing_that_was_decided_on() -> None:
+    """A checkout handled while its cart was small: the next condition raises, else another friction is decided on."""
+    idle = {**IDLE_CHECKOUT, "cart_value": 300}
+    handled = past(handled=[F089])
+    assert verdict(row_of(idle), handled).raised[0] == 0
+    helped = verdict(row_of(idle, {"help_searches": 1}), handled)
+    assert (gates(helped)[2], helped.friction[0], reason(helped)) == ("help_search", F212, "")
+    refined = verdict(row_of(idle, {"search_refinements": 2}), handled)
+    assert (gates(refined)[2], refined.friction[0], reason(refined)) == ("", F028, "")
+
+
+def test_gate_2_raises_nothing_that_has_no_action() -> None:
+    """At the tier that results, less what the operator forbids; the next condition or friction has its turn."""
+    asking = {**REFINED, "help_searches": 1}
+    no_nudge = replace(LIMITED, forbidden_actions=frozenset({"nudge_search_help"}))
+    assert verdict(row_of(asking), site=LIMITED).friction[0] == F212
+    lowered = verdict(row_of(asking), site=no_nudge)
+    assert (gates(lowered)[2], lowered.friction[0], lowered.tier[0]) == ("", F028, NUDGE)
+    at_large = verdict(row_of(asking), site=replace(no_nudge, mode="active"))
+    assert (gates(at_large)[2], at_large.friction[0], at_large.tier[0]) == ("help_search", F212, ESCALATE)
+    no_payment_help = frozenset({"escalate_payment_help", "escalate_human_handoff"})
+    both = verdict(row_of(REFUSED_PAYMENT, {"help_searches": 1}), site=replace(FREE, forbidden_actions=no_payment_help))
+    assert (gates(both)[2], both.friction[0], both.tier[0]) == ("help_search", F212, ESCALATE)
+
+
 # Gate 3
 @pytest.mark.parametrize(
     ("features", "held"),
@@ -251,7 +276,7 @@ def test_a_friction_is_decided_on_once() -> None:
     none_left = verdict(row_of(both), past(handled=[F089, F028]))
     assert (none_left.friction[0], reason(none_left)) == (F089, "same_friction")
     raised = verdict(row_of(REFUSED_PAYMENT), past(handled=[F094]))
-    assert (gates(raised)[2], reason(raised)) == ("payment_failed", "same_friction")
+    assert (gates(raised)[2], reason(raised)) == ("", "same_friction")
     calm = verdict(row_of(CHECKOUT), past(handled=[0]))
     assert (calm.friction[0], calm.tier[0], reason(calm)) == (0, PASSIVE, "same_friction")
 
