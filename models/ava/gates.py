@@ -34,7 +34,7 @@ class GateBounds(NamedTuple):
     shipping_share: np.float32 = np.float32(0.20)
     """Shipping above this share of the cart lowers while it is not shown; float32, as features are."""
     confidence: float = 0.75
-    """Below this confidence of its mapping a friction is not acted on in limited_active."""
+    """Below this confidence of its mapping a friction is not decided on in limited_active."""
     receptivity: float = 15.0
     """Below this nothing is shown."""
     young_sessions: int = 100
@@ -72,7 +72,9 @@ TOO_SOON = condition_code("too_soon")
 
 PAYMENT_FRICTION, CHECKOUT_FRICTION, HELP_FRICTION = (friction_number(one) for one in RAISED_FRICTIONS)
 MODE_CONDITIONS = (LIMITED_ACTIVE, LOW_CONFIDENCE, YOUNG_SITE)
-"""Of gate 4, by bit of what lowered a tier."""
+"""Of gate 4, by bit."""
+CAPPED = 1 << 0 | 1 << 2
+"""The bits that leave a NUDGE at most."""
 
 _PAYMENT_ERRORS = INPUT_PLACE["count.payment_error"]
 _PURCHASES = INPUT_PLACE["count.purchase"]
@@ -119,9 +121,9 @@ def raising(x: Row, past: Record, site: Record, catalog: CompiledCatalog) -> int
 def _may_raise(condition: int, past: Record, site: Record, catalog: CompiledCatalog) -> bool:
     """Whether something can follow: its friction was not decided on, and has an action at the tier that results."""
     friction = raised_friction(condition)
-    if contains(past.raised, friction) or contains(past.handled, friction):
+    if contains(past.raised, friction) or contains(past.handled, friction) or not sure(friction, catalog, site):
         return False
-    tier = guarded(ESCALATE, guarding(ESCALATE, catalog.confidence[friction], site))
+    tier = guarded(ESCALATE, guarding(ESCALATE, False, site), friction)
     # The conditions are numbered in the order of RAISED_FRICTIONS.
     bit = (condition - PAYMENT_FAILED) * len(TIERS) + tier
     return bool((site.raisable >> bit) & 1)
@@ -152,12 +154,18 @@ def lowering(x: Row) -> int:
 
 
 @njit
-def guarding(tier: int, confidence: float, site: Record) -> int:
-    """Gate 4: a bit for each of MODE_CONDITIONS that lowers `tier`; `confidence` is the friction's, 0-1."""
+def sure(friction: int, catalog: CompiledCatalog, site: Record) -> bool:
+    """Whether a friction's mapping is sure enough to be decided on at this site."""
+    return bool(not site.limited or catalog.confidence[friction] >= GATE.confidence)
+
+
+@njit
+def guarding(tier: int, passed_over: bool, site: Record) -> int:
+    """Gate 4: a bit for each of MODE_CONDITIONS that holds; `passed_over`: a more severe friction, being not sure."""
     held = 0
     if site.limited and tier > NUDGE:
         held |= 1 << 0
-    if site.limited and tier > PASSIVE and confidence < GATE.confidence:
+    if passed_over:
         held |= 1 << 1
     if site.sessions < GATE.young_sessions and not site.opted_in and tier > NUDGE:
         held |= 1 << 2
@@ -165,13 +173,11 @@ def guarding(tier: int, confidence: float, site: Record) -> int:
 
 
 @njit
-def guarded(tier: int, held: int) -> int:
-    """The tier that gate 4 leaves: PASSIVE for a mapping that is not sure enough, else NUDGE."""
-    if held & (1 << 1):
+def guarded(tier: int, held: int, friction: int) -> int:
+    """The tier that gate 4 leaves: at most PASSIVE where every friction was passed over, at most NUDGE by the rest."""
+    if friction == NO_FRICTION:
         return min(tier, PASSIVE)
-    if held:
-        return min(tier, NUDGE)
-    return tier
+    return min(tier, NUDGE) if held & CAPPED else tier
 
 
 @njit

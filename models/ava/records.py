@@ -162,7 +162,9 @@ def _lowered(verdicts: Verdicts, e: int) -> str:
     if not why:
         return ""
     reasons = ", ".join(CONDITIONS[condition] for bit, condition in enumerate(MODE_CONDITIONS) if why & (1 << bit))
-    return f"{TIERS[verdicts.lowered_from[e]]} to {TIERS[verdicts.tier[e]]}: {reasons}"
+    before, after = TIERS[verdicts.lowered_from[e]], TIERS[verdicts.tier[e]]
+    # A friction that is passed over for another one leaves the tier as it was.
+    return f"{before} to {after}: {reasons}" if before != after else f"{after}: {reasons}"
 
 
 def _choice(conclusion: Conclusion | None) -> dict[str, Any]:

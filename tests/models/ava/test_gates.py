@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from models.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
+from models.ava.catalog import installed_catalog
 from models.ava.conditions import CONDITIONS, CONDITIONS_BY_GATE
+from models.ava.deciding import Policy
 from models.ava.sites import SiteContext
 from tests.models.ava.cases import (
     CALM,
@@ -17,6 +19,7 @@ from tests.models.ava.cases import (
     CHECKOUT,
     FREE,
     IDLE_CHECKOUT,
+    LEAVING,
     REFUSED_PAYMENT,
     gates,
     past,
@@ -25,7 +28,7 @@ from tests.models.ava.cases import (
     verdict,
 )
 
-F089, F094, F212, F068, F028 = 89, 94, 212, 68, 28
+F089, F094, F117, F212, F068, F028 = 89, 94, 117, 212, 68, 28
 REFINED = {"search_refinements": 2, "page_type.category": 0, "page_type.search_results": 1}
 """A NUDGE: friction 65, clarity 100, receptivity 80, value 15, intent 45 (search 30, and 600 s / 120 s x 3 = 15).
 
@@ -186,18 +189,46 @@ def test_gate_4_guards_by_mode_and_age_of_the_site(site: SiteContext, held: str,
     assert of.raised[0] == 1
 
 
-def test_gate_4_asks_for_a_sure_mapping_in_limited_active() -> None:
-    """A friction of confidence .7 leads to PASSIVE at most there, and is held by nothing where the site is active."""
-    # F117, confidence .7, severity 70: intent 60 = 45 + 15, clarity 70, receptivity 80, value 35
-    # .25 x 60 + .25 x 70 + .15 x 70 + .2 x 80 + .15 x 35 = 15 + 17.5 + 10.5 + 16 + 5.25 = 64.25: ACTIVE
-    leaving = {"page_type.category": 0, "page_type.product": 1, "count.exit_intent": 1, "price_last": 9, "price_max": 9}
-    free = verdict(row_of(leaving))
+def test_gate_4_decides_on_no_unsure_mapping_in_limited_active() -> None:
+    """A friction of confidence .7 counts in the signals alone there; where the site is active nothing holds it."""
+    free = verdict(row_of(LEAVING))
+    # Intent 60 = 45 + 15, friction 70, clarity 70, receptivity 80, value 35:
+    # .25 x 60 + .25 x 70 + .15 x 70 + .2 x 80 + .15 x 35 = 15 + 17.5 + 10.5 + 16 + 5.25 = 64.25
     assert free.composite[0] == pytest.approx(64.25, abs=1e-12)
-    assert (free.friction[0], free.tier[0], gates(free)[4]) == (117, ACTIVE, "")
-    limited = verdict(row_of(leaving), site=LIMITED)
-    assert (limited.tier[0], limited.lowered_from[0], limited.lowered_why[0]) == (PASSIVE, ACTIVE, 0b011)
-    quiet = verdict(row_of(leaving, {"technical_error": 1}), site=LIMITED)
-    assert (quiet.tier[0], gates(quiet)[4]) == (PASSIVE, "")
+    assert (free.friction[0], free.tier[0], gates(free)[4]) == (F117, ACTIVE, "")
+    limited = verdict(row_of(LEAVING), site=LIMITED)
+    assert (limited.composite[0], limited.rule.tolist()) == (free.composite[0], free.rule.tolist())
+    assert (limited.friction[0], limited.tier[0], reason(limited)) == (0, PASSIVE, "")
+    assert (limited.lowered_from[0], limited.lowered_why[0], gates(limited)[1]) == (ACTIVE, 0b011, "")
+    quiet = verdict(row_of(LEAVING, {"technical_error": 1, "count.purchase": 1}), site=LIMITED)
+    assert (quiet.friction[0], quiet.tier[0], gates(quiet)[4]) == (161, PASSIVE, "")
+    once = verdict(row_of(LEAVING), past(handled=[0]), site=LIMITED)
+    assert (once.friction[0], reason(once)) == (0, "same_friction")
+
+
+def test_gate_4_passes_an_unsure_mapping_over_for_the_next() -> None:
+    """The most severe of the sure ones not handled is decided on, at its tier; what was passed over is told."""
+    both = row_of(LEAVING, {"search_refinements": 2})
+    assert verdict(both).friction[0] == F117
+    of = verdict(both, site=LIMITED)
+    assert (of.friction[0], of.tier[0], gates(of)[4], of.lowered_why[0]) == (F028, NUDGE, "limited_active", 0b011)
+    handled = verdict(both, past(handled=[F117]), site=LIMITED)
+    assert (handled.friction[0], handled.lowered_why[0]) == (F028, 0b001)
+    none_left = verdict(both, past(handled=[F028]), site=LIMITED)
+    assert (none_left.friction[0], reason(none_left)) == (F028, "same_friction")
+
+
+def test_gate_2_raises_no_unsure_mapping_in_limited_active() -> None:
+    """A catalog may be less sure of what gate 2 names."""
+    catalog = installed_catalog()
+    unsure = replace(
+        catalog, frictions=tuple(replace(one, confidence=0.7) if one.id == "F094" else one for one in catalog.frictions)
+    )
+    policy = Policy(unsure)
+    assert verdict(row_of(REFUSED_PAYMENT), policy=policy).raised[0] == 1
+    limited = verdict(row_of(REFUSED_PAYMENT), site=LIMITED, policy=policy)
+    assert (gates(limited)[2], gates(limited)[4], limited.lowered_why[0]) == ("", "limited_active", 0b011)
+    assert (limited.friction[0], limited.tier[0]) == (0, PASSIVE)
 
 
 # Gate 5

@@ -25,7 +25,7 @@ from schemas.encoder import Encoder
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from schemas.validation import violations
-from tests.models.ava.cases import FREE, MASTER, REFUSED_PAYMENT, STARTED_MS, evaluations, row_of
+from tests.models.ava.cases import FREE, LEAVING, MASTER, REFUSED_PAYMENT, STARTED_MS, evaluations, row_of
 from tests.models.ava.strategies import LIKELY, NUMBERS
 
 POLICY = Policy(installed_catalog(), scorer="rules-7", bound=12.5, sample_rate=0.25)
@@ -185,6 +185,24 @@ def test_a_record_tells_what_was_lowered_and_raised() -> None:
     assert record["gates"] == ["", "", "payment_failed", "", "limited_active", "", ""]
     assert (record["tier"], record["friction_id"], record["frictions"]) == ("NUDGE", "F094", ["F094"])
     assert (record["trigger"], record["timer"], record["history"]["since_any_s"]) == ("event", None, None)
+
+
+def test_a_record_tells_of_a_friction_passed_over() -> None:
+    """An unsure mapping at a site in limited_active: what it was lowered to, or only why where the tier stays."""
+    site = SiteContext("shop", sessions=1_000)
+    told = []
+    for features in ({"count.consent_changed": 2}, LEAVING, {**LEAVING, "technical_error": 1}):
+        one = evaluations(row_of(features))
+        decided = Decider(POLICY, DRAWS).decide(one, [site], {})
+        (conclusion,) = decided.conclusions
+        record = decision_record(POLICY, one, decided, 0, site, conclusion)
+        assert differences(record, redecide(record, POLICY, DRAWS)) == []
+        told.append((record["composite_tier"], record["friction_id"], record["gates"][4], record["loud_limit"]))
+    assert told == [
+        ("PASSIVE", None, "low_confidence", "PASSIVE: low_confidence"),
+        ("ACTIVE", None, "limited_active", "ACTIVE to PASSIVE: limited_active, low_confidence"),
+        ("ACTIVE", "F161", "", ""),
+    ]
 
 
 def test_an_intervention_fits_its_schema() -> None:
