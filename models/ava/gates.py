@@ -15,7 +15,7 @@ from models.actions import ACTIVE, ESCALATE, NUDGE, PASSIVE
 from models.ava.catalog import CompiledCatalog
 from models.ava.catalog_check import RAISED_FRICTIONS
 from models.ava.conditions import NOTHING, condition_code
-from models.ava.history import NO_FRICTION, contains, friction_number
+from models.ava.history import NO_FRICTION, contains, friction_number, within
 from models.ava.profiles import Profile
 from models.behaviour.moment import INPUT_PLACE
 from models.jit import Record, njit
@@ -211,13 +211,13 @@ def limits(x: Row, past: Record, profile: Profile, tier: int, friction: int, rai
             return held
     if contains(past.handled, friction):
         return SAME_FRICTION
-    if _within(past.since_active_s, profile.after_active_s):
+    if within(past.since_active_s, profile.after_active_s):
         return AFTER_ACTIVE
-    if _within(past.since_nudge_s, profile.after_nudge_s):
+    if within(past.since_nudge_s, profile.after_nudge_s):
         return AFTER_NUDGE
     if x[_DISMISSED] > 0 and x[_DISMISSED_S] < profile.after_dismissal_s:
         return AFTER_DISMISSAL
-    if _within(past.since_any_s, GATE.apart_s):
+    if within(past.since_any_s, GATE.apart_s):
         return TOO_SOON
     return NOTHING
 
@@ -233,8 +233,3 @@ def _age_and_counts(x: Row, past: Record, profile: Profile, tier: int) -> int:
     if tier > PASSIVE and past.loud >= profile.loud_per_session:
         return LOUD_LIMIT
     return NOTHING
-
-
-@njit
-def _within(since_s: float, span_s: float) -> bool:
-    return bool(0 <= since_s < span_s)

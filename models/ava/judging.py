@@ -118,7 +118,7 @@ def _judge_all(
     for e in range(len(features)):
         here = sites[site[e]]
         profile = profiles[here.profile]
-        found = _score(features[e], adjustments[e], bound, profile, catalog, verdicts, e)
+        found = _score(features[e], history[e], adjustments[e], bound, profile, catalog, verdicts, e)
         verdicts.gates[e, 0] = gates.stop(consented[e], bucket[e], here)
         _through_the_gates(features[e], history[e], here, profile, found, catalog, verdicts, e)
 
@@ -126,6 +126,7 @@ def _judge_all(
 @njit
 def _score(
     x: npt.NDArray[np.float32],
+    past: Record,
     adjustment: npt.NDArray[np.float32],
     bound: float,
     profile: Record,
@@ -141,7 +142,7 @@ def _score(
     rule[0] = rules.intent(x)
     rule[1] = rules.friction(catalog, detected, found)
     rule[2] = rules.clarity(x, catalog, detected, found)
-    rule[3] = rules.receptivity(x)
+    rule[3] = rules.receptivity(x, past)
     rule[4] = rules.value(x)
     for s in range(len(SIGNALS)):
         final[s] = rules.clamped(rule[s] + _within_bound(adjustment[s], bound))

@@ -233,27 +233,39 @@ def test_gate_2_raises_no_unsure_mapping_in_limited_active() -> None:
 
 # Gate 5
 @pytest.mark.parametrize(
-    ("features", "held"),
+    ("features", "loud", "since_nudge_s", "held"),
     [
         # 80 - 3 x 15 - 10 for a recent one - 5 on a phone - 10 rapid = 10
-        ({"count.intervention_shown": 3, "shown_s": 60, "device.mobile": 1, "pages": 200}, "not_receptive"),
+        ({"device.mobile": 1, "pages": 200}, 3, 90, "not_receptive"),
         # 80 - 4 x 15 - 5 = 15 is not below 15
-        ({"count.intervention_shown": 4, "shown_s": 500, "device.mobile": 1}, ""),
+        ({"device.mobile": 1}, 4, 500, ""),
         # 80 - 3 x 25 + 10 = 15
-        ({"count.intervention_dismissed": 3, "dismissed_s": 500, "silent.idle_60": 1}, "dismissal_limit"),
-        ({"count.intervention_dismissed": 2, "dismissed_s": 500}, ""),
-        ({"count.intervention_dismissed": 4, "dismissed_s": 500}, "not_receptive"),
+        ({"count.intervention_dismissed": 3, "dismissed_s": 500, "silent.idle_60": 1}, 0, -1, "dismissal_limit"),
+        ({"count.intervention_dismissed": 2, "dismissed_s": 500}, 0, -1, ""),
+        ({"count.intervention_dismissed": 4, "dismissed_s": 500}, 0, -1, "not_receptive"),
     ],
 )
-def test_gate_5_suppresses_also_what_was_raised(features: dict[str, float], held: str) -> None:
+def test_gate_5_suppresses_also_what_was_raised(
+    features: dict[str, float], loud: int, since_nudge_s: float, held: str
+) -> None:
     """Receptivity under 15, or the dismissals that end intervening."""
-    of = verdict(row_of(REFUSED_PAYMENT, features))
+    of = verdict(row_of(REFUSED_PAYMENT, features), past(loud=loud, nudge=loud, since_nudge_s=since_nudge_s))
     assert gates(of)[5] == held
     assert gates(of)[2] == "payment_failed"
     assert reason(of) == held
 
 
 # Gate 6
+EAGER = {
+    "silent.idle_60": 1,
+    "count.intervention_clicked": 1,
+    "prior_conversion": 1,
+    "returning": 0,
+    "logged_in": 1,
+}
+"""Ready to be spoken to, even after six decisions above PASSIVE."""
+
+
 @pytest.mark.parametrize(
     ("features", "history", "held", "when_raised"),
     [
@@ -261,8 +273,8 @@ def test_gate_5_suppresses_also_what_was_raised(features: dict[str, float], held
         ({"age_s": 30}, {}, "", ""),
         ({}, {"nudge": 3}, "nudge_limit", ""),
         ({}, {"nudge": 2}, "", ""),
-        ({}, {"loud": 6}, "loud_limit", ""),
-        ({}, {"loud": 5}, "", ""),
+        (EAGER, {"loud": 6}, "loud_limit", ""),
+        (EAGER, {"loud": 5}, "", ""),
         ({}, {"active": 2}, "", ""),
         ({}, {"since_active_s": 119}, "after_active", "after_active"),
         ({}, {"since_active_s": 120}, "", ""),
@@ -273,7 +285,7 @@ def test_gate_5_suppresses_also_what_was_raised(features: dict[str, float], held
         ({}, {"since_any_s": 29}, "too_soon", "too_soon"),
         ({}, {"since_any_s": 0}, "too_soon", "too_soon"),
         ({}, {"since_any_s": 30}, "", ""),
-        ({"age_s": 10}, {"since_any_s": 5, "loud": 6}, "session_age", "too_soon"),
+        ({"age_s": 10}, {"since_any_s": 5, "nudge": 3}, "session_age", "too_soon"),
         ({}, {"since_any_s": 5, "since_nudge_s": 5, "since_active_s": 5}, "after_active", "after_active"),
     ],
 )

@@ -52,8 +52,10 @@ def random_evaluations(seed: int) -> Evaluations:
     history = no_history(COUNT)
     history["decisions"] = source.integers(0, 5, COUNT)
     history["nudge"] = source.integers(0, 4, COUNT)
+    history["loud"] = history["nudge"] + source.integers(0, 2, COUNT)
     decided = source.random(COUNT) < 0.5
     history["since_any_s"][decided] = (source.random(COUNT) * 600)[decided]
+    history["since_nudge_s"][decided] = (source.random(COUNT) * 600)[decided]
     for name, numbers in (("handled", NUMBERS), ("raised", (89, 94, 212))):
         for row in np.flatnonzero(source.random(COUNT) < 0.3):
             history[name][row] = friction_set(source.choice(numbers, 2).tolist())
