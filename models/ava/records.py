@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from models.ava.catalog import Catalog, severest_first
 from models.ava.conditions import CONDITIONS
-from models.ava.deciding import BY_EVENT, SUPPRESSED, Conclusion, Decided, Evaluations, Policy
+from models.ava.deciding import BY_EVENT, SUPPRESSED, Conclusion, Decided, Evaluations, Policy, moments
 from models.ava.gates import MODE_CONDITIONS
 from models.ava.history import NEVER_S, NO_FRICTION, friction_id, members
 from models.ava.judging import Verdicts
@@ -78,15 +80,18 @@ def decision_id(evaluations: Evaluations, e: int) -> str:
 
 def _identity(evaluations: Evaluations, e: int, site: SiteContext, conclusion: Conclusion | None) -> dict[str, Any]:
     timer = int(evaluations.timer[e])
-    identifier, decided_at = decision_id(evaluations, e), int(evaluations.decided_at[e])
-    return {
+    identifier = decision_id(evaluations, e)
+    if conclusion is None:
         # The number belongs to the next conclusion; what concluded nothing must not take its id.
-        "decision_id": identifier if conclusion is not None else f"{identifier}@{decided_at}",
+        (moment,) = moments(evaluations, np.array([e]))
+        identifier = f"{identifier}@{moment}"
+    return {
+        "decision_id": identifier,
         "site_id": site.site_id,
         "session_id": evaluations.session[e],
         "visit_started_at": int(evaluations.visit_started_at[e]),
         "number": int(evaluations.history["decisions"][e]),
-        "decided_at": decided_at,
+        "decided_at": int(evaluations.decided_at[e]),
         "trigger": _trigger(evaluations, e),
         "timer": TIMERS[timer] if timer != BY_EVENT else None,
         "post_session": bool(evaluations.post_session[e]),

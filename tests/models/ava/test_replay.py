@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from models.ava.records import decision_record, intervention_record
 from models.ava.replay import ReplayRefused, differences, redecide
 from models.ava.sites import MODES, SiteContext
 from models.bandit.posterior import Posterior
+from models.behaviour.codes import TIMERS
 from models.behaviour.moment import INPUT_PLACE, INPUTS
 from schemas.codec import Decoder
 from schemas.encoder import Encoder
@@ -174,7 +176,27 @@ def test_ids_are_unique(recorded: list[dict[str, Any]]) -> None:
     assert len(set(ids)) == len(ids)
     for record in recorded:
         of = f"{record['session_id']}:{record['visit_started_at']}:{record['number']}"
-        assert record["decision_id"] == (of if record["result"] != "suppress" else f"{of}@{record['decided_at']}")
+        events = int(record["features"][INPUT_PLACE["events"]])
+        moment = f"@{record['decided_at']}+{events}" + (f":{record['timer']}" if record["timer"] else "")
+        assert record["decision_id"] == (of if record["result"] != "suppress" else of + moment)
+
+
+def test_evaluations_of_one_moment_have_each_their_id_and_draw() -> None:
+    """An event out of order, and timers that share a deadline, at the same decided_at; half of all are sampled."""
+    calm = {"page_type.category": 0, "page_type.landing": 1, "age_s": 1, "pages": 1}
+    by = Decider(replace(POLICY, sample_rate=0.5), DRAWS)
+    ids, sampled = set(), []
+    for events in range(1, 11):
+        for timer in range(BY_EVENT, len(TIMERS)):
+            one = evaluations(row_of(calm, {"events": events}))._replace(timer=np.array([timer], np.int8))
+            decided = by.decide(one, [FREE], {})
+            record = decision_record(by.policy, one, decided, 0, FREE)
+            assert differences(record, redecide(record, by.policy)) == []
+            assert record["decided_at"] == STARTED_MS + 600_000
+            ids.add(record["decision_id"])
+            sampled.append(bool(decided.sampled))
+    assert len(ids) == len(sampled)
+    assert {True, False} == set(sampled)
 
 
 def test_a_record_tells_what_was_lowered_and_raised() -> None:
