@@ -41,7 +41,8 @@ class Choice:
     """Eligible arms by arm id, and the propensity of each.
 
     `explored`: the visitor saw enough exploratory interventions for a day, so that of the actions only the likeliest to
-    be best is left, with what all of them had; doing nothing keeps its propensity.
+    be best is left, with what all of them had; doing nothing keeps its propensity. `likeliest`: the place of that
+    action, the first in order of arm ids among equals.
     """
 
     def __init__(self, arms: Sequence[KnownArm], *, explored: bool = False) -> None:
@@ -49,8 +50,10 @@ class Choice:
         no_op = [arm.action for arm in self.arms].index(NO_OP)
         beliefs = [belief(arm.posterior, arm.prior) for arm in self.arms]
         self.propensities = propensities(beliefs, no_op)
+        actions = [k for k in range(len(self.arms)) if k != no_op]
+        self.likeliest = max(actions, key=lambda k: self.propensities[k])
         if explored:
-            self.propensities = _without_exploring(self.propensities, no_op)
+            self.propensities = _without_exploring(self.propensities, no_op, self.likeliest)
 
     @cached_property
     def upto(self) -> tuple[float, ...]:
@@ -58,10 +61,8 @@ class Choice:
         return cumulated(self.propensities)
 
 
-def _without_exploring(drawn: tuple[float, ...], no_op: int) -> tuple[float, ...]:
-    """The propensities with those of all actions given to the first of the likeliest."""
-    actions = [k for k in range(len(drawn)) if k != no_op]
-    likeliest = max(actions, key=lambda k: drawn[k])
+def _without_exploring(drawn: tuple[float, ...], no_op: int, likeliest: int) -> tuple[float, ...]:
+    """The propensities with those of all actions given to the likeliest."""
     return tuple(drawn[k] if k == no_op else (1.0 - drawn[no_op]) * (k == likeliest) for k in range(len(drawn)))
 
 

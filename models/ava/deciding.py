@@ -100,6 +100,11 @@ class Conclusion:
         """The probability with which it was drawn."""
         return self.choice.propensities[self.chosen]
 
+    @property
+    def exploratory(self) -> bool:
+        """Whether an action is shown that is not the likeliest to be best."""
+        return self.result == FIRED and self.chosen != self.choice.likeliest
+
 
 class Decided(NamedTuple):
     """Verdicts on all evaluations, conclusions in their order, and which of the others are to be recorded."""

@@ -69,6 +69,7 @@ def intervention_record(
         "action": conclusion.action,
         "arm_id": conclusion.arm_id,
         "propensity": conclusion.propensity,
+        "exploratory": conclusion.exploratory,
     }
 
 
@@ -174,7 +175,7 @@ def _lowered(verdicts: Verdicts, e: int) -> str:
 
 def _choice(conclusion: Conclusion | None) -> dict[str, Any]:
     if conclusion is None:
-        return {"arms": [], "draw": None, "arm_id": None, "action": ""}
+        return {"arms": [], "draw": None, "arm_id": None, "action": "", "exploratory": False}
     choice = conclusion.choice
     return {
         "arms": [
@@ -194,6 +195,7 @@ def _choice(conclusion: Conclusion | None) -> dict[str, Any]:
         "draw": conclusion.draw,
         "arm_id": conclusion.arm_id,
         "action": conclusion.action,
+        "exploratory": conclusion.exploratory,
     }
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.ava.arms import EXPLORATORY_A_DAY
 from models.ava.catalog import installed_catalog
 from models.ava.deciding import BY_EVENT, Decider, Evaluations, Policy
 from models.ava.draws import Draws
@@ -247,3 +248,41 @@ def test_an_intervention_fits_its_schema() -> None:
     assert (record["tier"], record["friction_id"], record["trigger"]) == ("ESCALATE", "F094", "event")
     assert record["arm_id"] == f"a:shop:F094:{record['action']}"
     assert record["propensity"] == conclusion.propensity < 1
+
+
+def test_a_record_tells_what_explores(recorded: list[dict[str, Any]]) -> None:
+    """Only what fires an action less likely to be best than another; never for who explored enough today."""
+    fired = [record for record in recorded if record["result"] == "fire"]
+    for record in fired:
+        told = {arm["action"]: arm["propensity"] for arm in record["arms"] if arm["action"] != "no_op"}
+        if told[record["action"]] < max(told.values()):
+            assert record["exploratory"]
+        if len(told) == 1 or record["features"][INPUT_PLACE["explored_today"]] >= EXPLORATORY_A_DAY:
+            assert not record["exploratory"]
+        if list(told.values()).count(max(told.values())) == 1:
+            assert record["exploratory"] == (told[record["action"]] < max(told.values()))
+    assert {record["exploratory"] for record in fired} == {True, False}
+    assert not any(record["exploratory"] for record in recorded if record["result"] != "fire")
+
+
+def test_an_intervention_tells_that_it_explores() -> None:
+    """Of two actions with much known of both, the worse one, where it is drawn; the site counts it by that."""
+    known = {
+        "a:shop:F094:escalate_payment_help": Posterior(60, 40.0, 30.0),
+        "a:shop:F094:escalate_human_handoff": Posterior(60, 30.0, 20.0),
+    }
+    by, told = Decider(POLICY, DRAWS), dict[tuple[int, str], set[bool]]()
+    for explored_today in (0, EXPLORATORY_A_DAY):
+        for k in range(300):
+            one = evaluations(row_of(REFUSED_PAYMENT, {"explored_today": explored_today}), session=f"s{k}")
+            decided = by.decide(one, [FREE], known)
+            if decided.conclusions[0].result == "fire":
+                record = intervention_record(one, decided, decided.conclusions[0], FREE)
+                again = decision_record(POLICY, one, decided, 0, FREE, decided.conclusions[0])
+                assert again["exploratory"] == record["exploratory"]
+                told.setdefault((explored_today, record["action"]), set()).add(record["exploratory"])
+    assert told == {
+        (0, "escalate_payment_help"): {False},
+        (0, "escalate_human_handoff"): {True},
+        (EXPLORATORY_A_DAY, "escalate_payment_help"): {False},
+    }
