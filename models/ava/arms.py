@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,15 +12,19 @@ import numpy.typing as npt
 from models.actions import NO_OP, TIER_OF_ACTION
 from models.ava.actions import arm_id
 from models.ava.catalog import Catalog
-from models.ava.history import NO_FRICTION, NONE_ID, friction_id
+from models.ava.catalog_check import RAISED_FRICTIONS
+from models.ava.history import NO_FRICTION, NONE_ID, friction_id, friction_number
 from models.bandit.best import propensities
 from models.bandit.draw import cumulated
 from models.bandit.posterior import UNSEEN, Posterior, Prior, belief
 from models.bandit.priors import NOTHING_KNOWN, Sums, prior
 from models.behaviour.moment import INPUT_PLACE
+from schemas.vocabulary import TIERS
 
 EXPLORATORY_A_DAY = 2
 """Exploratory interventions of a visitor and day, at most (given)."""
+FORBIDDEN_SETS = 1_024
+"""Sets of forbidden actions for which `tiers_to_raise` is kept."""
 _EXPLORED_TODAY = INPUT_PLACE["explored_today"]
 
 
@@ -37,7 +41,8 @@ class Choice:
     """Eligible arms by arm id, and the propensity of each.
 
     `explored`: the visitor saw enough exploratory interventions for a day, so that of the actions only the likeliest to
-    be best is left, with what all of them had; doing nothing keeps its propensity.
+    be best is left, with what all of them had; doing nothing keeps its propensity. `likeliest`: the place of that
+    action, the first in order of arm ids among equals.
     """
 
     def __init__(self, arms: Sequence[KnownArm], *, explored: bool = False) -> None:
@@ -45,8 +50,10 @@ class Choice:
         no_op = [arm.action for arm in self.arms].index(NO_OP)
         beliefs = [belief(arm.posterior, arm.prior) for arm in self.arms]
         self.propensities = propensities(beliefs, no_op)
+        actions = [k for k in range(len(self.arms)) if k != no_op]
+        self.likeliest = max(actions, key=lambda k: self.propensities[k])
         if explored:
-            self.propensities = _without_exploring(self.propensities, no_op)
+            self.propensities = _without_exploring(self.propensities, no_op, self.likeliest)
 
     @cached_property
     def upto(self) -> tuple[float, ...]:
@@ -72,10 +79,8 @@ class Choice:
         )
 
 
-def _without_exploring(drawn: tuple[float, ...], no_op: int) -> tuple[float, ...]:
-    """The propensities with those of all actions given to the first of the likeliest."""
-    actions = [k for k in range(len(drawn)) if k != no_op]
-    likeliest = max(actions, key=lambda k: drawn[k])
+def _without_exploring(drawn: tuple[float, ...], no_op: int, likeliest: int) -> tuple[float, ...]:
+    """The propensities with those of all actions given to the likeliest."""
     return tuple(drawn[k] if k == no_op else (1.0 - drawn[no_op]) * (k == likeliest) for k in range(len(drawn)))
 
 
@@ -88,6 +93,17 @@ def eligible_actions(catalog: Catalog, friction: int, tier: int, forbidden: Coll
     """The actions of exactly this tier for a friction, and no_op; none where every action is forbidden."""
     allowed = tuple(action for action in catalog.actions(friction, tier) if action not in forbidden)
     return (*allowed, NO_OP) if allowed else ()
+
+
+@lru_cache(maxsize=FORBIDDEN_SETS)
+def tiers_to_raise(catalog: Catalog, forbidden: frozenset[str]) -> int:
+    """Where gate 2 finds an action: bit `k * len(TIERS) + tier` for the k-th of RAISED_FRICTIONS and a tier."""
+    bits = 0
+    for k, identifier in enumerate(RAISED_FRICTIONS):
+        for tier in range(len(TIERS)):
+            found = bool(eligible_actions(catalog, friction_number(identifier), tier, forbidden))
+            bits |= found << (k * len(TIERS) + tier)
+    return bits
 
 
 class SiteKnowledge:

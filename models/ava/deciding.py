@@ -19,7 +19,8 @@ from models.ava.judging import Verdicts, judge
 from models.ava.sites import SiteContext, site_table
 from models.bandit.draw import choose
 from models.bandit.posterior import Posterior
-from models.behaviour.moment import INPUTS
+from models.behaviour.codes import TIMERS
+from models.behaviour.moment import INPUT_PLACE, INPUTS
 from models.signals import SIGNALS
 from schemas.errors import LamstreamError
 
@@ -31,6 +32,9 @@ BY_EVENT = -1
 """In place of a timer: an event led to the evaluation."""
 FIRED, DID_NOTHING, HELD_OUT, SUPPRESSED = "fire", "no_op", "holdout", "suppress"
 
+_EVENTS = INPUT_PLACE["events"]
+_OF_TIMER = (*(f":{timer}" for timer in TIMERS), "")
+"""What each timer adds to a moment, and nothing in the place of BY_EVENT, which is the last."""
 _NO_ACTION = condition_code(NO_ACTION)
 
 
@@ -95,6 +99,11 @@ class Conclusion:
     def propensity(self) -> float:
         """The probability with which it was drawn."""
         return self.choice.propensities[self.chosen]
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether an action is shown that is not the likeliest to be best."""
+        return self.result == FIRED and self.chosen != self.choice.likeliest
 
 
 class Decided(NamedTuple):
@@ -184,12 +193,27 @@ class Decider:
         suppressed = (verdicts.suppressed != 0) & (verdicts.suppressed != CONSENT_WITHHELD)
         if not self.policy.sample_rate:
             return []
-        at, session = evaluations.decided_at.tolist(), evaluations.session
-        site_ids, site = [one.site_id for one in sites], evaluations.site.tolist()
+        which = np.flatnonzero(suppressed)
+        site_ids, session = [one.site_id for one in sites], evaluations.session
         drawn, threshold = self._draws.sampled, self._threshold
         return [
-            e for e in np.flatnonzero(suppressed).tolist() if drawn(site_ids[site[e]], session[e], at[e], threshold)
+            e
+            for e, site, moment in zip(
+                which.tolist(), evaluations.site[which].tolist(), moments(evaluations, which), strict=True
+            )
+            if drawn(site_ids[site], session[e], moment, threshold)
         ]
+
+
+def moments(evaluations: Evaluations, which: npt.NDArray[np.int64]) -> list[str]:
+    """What tells each of the evaluations `which` from all others of its session: decided_at+events[:timer].
+
+    The time alone does not: a timer's deadline may be an event's time, and an event may come out of order.
+    """
+    at = evaluations.decided_at[which].tolist()
+    events = evaluations.features[which, _EVENTS].astype(np.int64).tolist()
+    timers = evaluations.timer[which].tolist()
+    return [f"{a}+{n}{_OF_TIMER[t]}" for a, n, t in zip(at, events, timers, strict=True)]
 
 
 def judged(evaluations: Evaluations, sites: Sequence[SiteContext], policy: Policy) -> Verdicts:
@@ -201,7 +225,7 @@ def judged(evaluations: Evaluations, sites: Sequence[SiteContext], policy: Polic
         evaluations.adjustments,
         policy.bound,
         evaluations.site,
-        site_table(sites),
+        site_table(sites, policy.catalog),
         evaluations.bucket,
         policy.catalog.compiled,
     )

@@ -90,20 +90,23 @@ class Draws:
         """The draw, in [0, 1), of a visit's decision of that number."""
         return self._draw(site_id, ARM, b"%d" % visit_started_at, session_id, number)
 
-    def sampled(self, site_id: str, session_id: str, decided_at: int, threshold: bytes) -> bool:
-        """Whether an evaluation that concludes nothing is recorded; `threshold` is `sample_threshold(rate)`."""
+    def sampled(self, site_id: str, session_id: str, moment: str, threshold: bytes) -> bool:
+        """Whether an evaluation that concludes nothing is recorded.
+
+        `moment` names it within its session; `threshold` is `sample_threshold(rate)`.
+        """
         # In bytes, which order as the numbers do: this is asked of nearly every evaluation.
-        return self._digest(site_id, SAMPLE, b"", session_id, decided_at) < threshold
+        return self._digest(site_id, SAMPLE, b"", session_id, moment.encode()) < threshold
 
     def _draw(self, site_id: str, purpose: bytes, experiment: bytes, who: str, n: int) -> float:
-        digest = self._digest(site_id, purpose, experiment, who, n)
+        digest = self._digest(site_id, purpose, experiment, who, b"%d" % n)
         return (int.from_bytes(digest[:DRAW_BYTES], "big") >> (8 * DRAW_BYTES - DRAW_BITS)) / (1 << DRAW_BITS)
 
-    def _digest(self, site_id: str, purpose: bytes, experiment: bytes, who: str, n: int) -> bytes:
+    def _digest(self, site_id: str, purpose: bytes, experiment: bytes, who: str, n: bytes) -> bytes:
         site = self._sites.get(site_id)
         if site is None:
             site = self._sites[site_id] = _Keyed(hmac.digest(self._master, site_id.encode(), HASH))
-        return site.digest(b"%b\0%b\0%b\0%d" % (purpose, experiment, who.encode(), n))
+        return site.digest(b"%b\0%b\0%b\0%b" % (purpose, experiment, who.encode(), n))
 
 
 def sample_threshold(rate: float) -> bytes:

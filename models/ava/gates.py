@@ -11,13 +11,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.actions import ACTIVE, NUDGE, PASSIVE
+from models.actions import ACTIVE, ESCALATE, NUDGE, PASSIVE
+from models.ava.catalog import CompiledCatalog
 from models.ava.catalog_check import RAISED_FRICTIONS
 from models.ava.conditions import NOTHING, condition_code
-from models.ava.history import NO_FRICTION, contains, friction_number
+from models.ava.history import NO_FRICTION, contains, friction_number, within
 from models.ava.profiles import Profile
 from models.behaviour.moment import INPUT_PLACE
 from models.jit import Record, njit
+from schemas.vocabulary import TIERS
 
 Row = npt.NDArray[np.float32]
 
@@ -32,7 +34,7 @@ class GateBounds(NamedTuple):
     shipping_share: np.float32 = np.float32(0.20)
     """Shipping above this share of the cart lowers while it is not shown; float32, as features are."""
     confidence: float = 0.75
-    """Below this confidence of its mapping a friction is not acted on in limited_active."""
+    """Below this confidence of its mapping a friction is not decided on in limited_active."""
     receptivity: float = 15.0
     """Below this nothing is shown."""
     young_sessions: int = 100
@@ -70,7 +72,9 @@ TOO_SOON = condition_code("too_soon")
 
 PAYMENT_FRICTION, CHECKOUT_FRICTION, HELP_FRICTION = (friction_number(one) for one in RAISED_FRICTIONS)
 MODE_CONDITIONS = (LIMITED_ACTIVE, LOW_CONFIDENCE, YOUNG_SITE)
-"""Of gate 4, by bit of what lowered a tier."""
+"""Of gate 4, by bit."""
+CAPPED = 1 << 0 | 1 << 2
+"""The bits that leave a NUDGE at most."""
 
 _PAYMENT_ERRORS = INPUT_PLACE["count.payment_error"]
 _PURCHASES = INPUT_PLACE["count.purchase"]
@@ -100,17 +104,29 @@ def stop(consented: int, bucket: int, site: Record) -> int:
 
 
 @njit
-def raising(x: Row, past: Record) -> int:
-    """Gate 2: a condition raises once per friction, and none does for an order that was placed."""
+def raising(x: Row, past: Record, site: Record, catalog: CompiledCatalog) -> int:
+    """Gate 2: the first condition that holds and may raise; for an order that was placed only a search for help."""
     buying = x[_PURCHASES] == 0
-    if buying and x[_PAYMENT_ERRORS] >= GATE.payment_errors and not contains(past.raised, PAYMENT_FRICTION):
+    if buying and x[_PAYMENT_ERRORS] >= GATE.payment_errors and _may_raise(PAYMENT_FAILED, past, site, catalog):
         return PAYMENT_FAILED
     idle = x[_CHECKOUT_SILENT] == 1 and x[_ON_CHECKOUT] == 1 and x[_CART_VALUE] > GATE.idle_cart_value
-    if buying and idle and not contains(past.raised, CHECKOUT_FRICTION):
+    if buying and idle and _may_raise(CHECKOUT_IDLE, past, site, catalog):
         return CHECKOUT_IDLE
-    if x[_HELP_SEARCHES] > 0 and not contains(past.raised, HELP_FRICTION):
+    if x[_HELP_SEARCHES] > 0 and _may_raise(HELP_SEARCH, past, site, catalog):
         return HELP_SEARCH
     return NOTHING
+
+
+@njit
+def _may_raise(condition: int, past: Record, site: Record, catalog: CompiledCatalog) -> bool:
+    """Whether something can follow: its friction was not decided on, and has an action at the tier that results."""
+    friction = raised_friction(condition)
+    if contains(past.raised, friction) or contains(past.handled, friction) or not sure(friction, catalog, site):
+        return False
+    tier = guarded(ESCALATE, guarding(ESCALATE, False, site), friction)
+    # The conditions are numbered in the order of RAISED_FRICTIONS.
+    bit = (condition - PAYMENT_FAILED) * len(TIERS) + tier
+    return bool((site.raisable >> bit) & 1)
 
 
 @njit
@@ -138,12 +154,18 @@ def lowering(x: Row) -> int:
 
 
 @njit
-def guarding(tier: int, confidence: float, site: Record) -> int:
-    """Gate 4: a bit for each of MODE_CONDITIONS that lowers `tier`; `confidence` is the friction's, 0-1."""
+def sure(friction: int, catalog: CompiledCatalog, site: Record) -> bool:
+    """Whether a friction's mapping is sure enough to be decided on at this site."""
+    return bool(not site.limited or catalog.confidence[friction] >= GATE.confidence)
+
+
+@njit
+def guarding(tier: int, passed_over: bool, site: Record) -> int:
+    """Gate 4: a bit for each of MODE_CONDITIONS that holds; `passed_over`: a more severe friction, being not sure."""
     held = 0
     if site.limited and tier > NUDGE:
         held |= 1 << 0
-    if site.limited and tier > PASSIVE and confidence < GATE.confidence:
+    if passed_over:
         held |= 1 << 1
     if site.sessions < GATE.young_sessions and not site.opted_in and tier > NUDGE:
         held |= 1 << 2
@@ -151,13 +173,11 @@ def guarding(tier: int, confidence: float, site: Record) -> int:
 
 
 @njit
-def guarded(tier: int, held: int) -> int:
-    """The tier that gate 4 leaves: PASSIVE for a mapping that is not sure enough, else NUDGE."""
-    if held & (1 << 1):
+def guarded(tier: int, held: int, friction: int) -> int:
+    """The tier that gate 4 leaves: at most PASSIVE where every friction was passed over, at most NUDGE by the rest."""
+    if friction == NO_FRICTION:
         return min(tier, PASSIVE)
-    if held:
-        return min(tier, NUDGE)
-    return tier
+    return min(tier, NUDGE) if held & CAPPED else tier
 
 
 @njit
@@ -191,13 +211,13 @@ def limits(x: Row, past: Record, profile: Profile, tier: int, friction: int, rai
             return held
     if contains(past.handled, friction):
         return SAME_FRICTION
-    if _within(past.since_active_s, profile.after_active_s):
+    if within(past.since_active_s, profile.after_active_s):
         return AFTER_ACTIVE
-    if _within(past.since_nudge_s, profile.after_nudge_s):
+    if within(past.since_nudge_s, profile.after_nudge_s):
         return AFTER_NUDGE
     if x[_DISMISSED] > 0 and x[_DISMISSED_S] < profile.after_dismissal_s:
         return AFTER_DISMISSAL
-    if _within(past.since_any_s, GATE.apart_s):
+    if within(past.since_any_s, GATE.apart_s):
         return TOO_SOON
     return NOTHING
 
@@ -213,8 +233,3 @@ def _age_and_counts(x: Row, past: Record, profile: Profile, tier: int) -> int:
     if tier > PASSIVE and past.loud >= profile.loud_per_session:
         return LOUD_LIMIT
     return NOTHING
-
-
-@njit
-def _within(since_s: float, span_s: float) -> bool:
-    return bool(0 <= since_s < span_s)

@@ -114,6 +114,12 @@ def contains(numbers: npt.NDArray[np.uint8], number: int) -> bool:
     return bool(numbers[number // BITS] & (1 << (number % BITS)))
 
 
+@njit
+def within(since_s: float, span_s: float) -> bool:
+    """Whether something happened, less than `span_s` ago; `since_s` is NEVER_S where it did not."""
+    return bool(0 <= since_s < span_s)
+
+
 def members(numbers: npt.NDArray[np.uint8]) -> list[int]:
     """The numbers in a set, uint8[FRICTION_BYTES], ascending."""
     # A set holds a few of many; bit by bit is ten times as fast as unpacking it.

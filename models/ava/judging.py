@@ -46,7 +46,7 @@ class Verdicts(NamedTuple):
     lowered_from: npt.NDArray[np.uint8]
     """uint8: the tier that came to gate 4."""
     lowered_why: npt.NDArray[np.uint8]
-    """uint8: a bit for each of gate 4's conditions that lowered it; 0 where none did."""
+    """uint8: a bit for each of gate 4's conditions that held; 0 where none did."""
 
 
 def judge(
@@ -118,7 +118,7 @@ def _judge_all(
     for e in range(len(features)):
         here = sites[site[e]]
         profile = profiles[here.profile]
-        found = _score(features[e], adjustments[e], bound, profile, catalog, verdicts, e)
+        found = _score(features[e], history[e], adjustments[e], bound, profile, catalog, verdicts, e)
         verdicts.gates[e, 0] = gates.stop(consented[e], bucket[e], here)
         _through_the_gates(features[e], history[e], here, profile, found, catalog, verdicts, e)
 
@@ -126,6 +126,7 @@ def _judge_all(
 @njit
 def _score(
     x: npt.NDArray[np.float32],
+    past: Record,
     adjustment: npt.NDArray[np.float32],
     bound: float,
     profile: Record,
@@ -141,7 +142,7 @@ def _score(
     rule[0] = rules.intent(x)
     rule[1] = rules.friction(catalog, detected, found)
     rule[2] = rules.clarity(x, catalog, detected, found)
-    rule[3] = rules.receptivity(x)
+    rule[3] = rules.receptivity(x, past)
     rule[4] = rules.value(x)
     for s in range(len(SIGNALS)):
         final[s] = rules.clamped(rule[s] + _within_bound(adjustment[s], bound))
@@ -186,11 +187,12 @@ def _through_the_gates(
 ) -> None:
     held = verdicts.gates[e]
     tier = int(verdicts.composite_tier[e])
-    friction = _most_severe(catalog, verdicts.detected[e], past)
+    most_severe = _most_severe(catalog, verdicts.detected[e], past, site, False)
+    friction = _most_severe(catalog, verdicts.detected[e], past, site, True)
     held[1] = NOTHING if found > 0 else gates.NO_FRICTION_FOUND
     if found == 0:
         tier = min(tier, PASSIVE)
-    held[2] = gates.raising(x, past)
+    held[2] = gates.raising(x, past, site, catalog)
     held[3] = gates.lowering(x)
     raised = held[2] != NOTHING
     if raised:
@@ -198,11 +200,11 @@ def _through_the_gates(
         friction = gates.raised_friction(held[2])
     elif held[3] != NOTHING:
         tier = min(tier, PASSIVE)
-    guard = gates.guarding(tier, catalog.confidence[friction], site)
+    guard = gates.guarding(tier, not raised and friction != most_severe, site)
     verdicts.lowered_from[e] = tier
     verdicts.lowered_why[e] = guard
     held[4] = gates.first_guard(guard)
-    tier = gates.guarded(tier, guard)
+    tier = gates.guarded(tier, guard, friction)
     held[5] = gates.hard_stop(x, verdicts.final[e, 3], profile)
     held[6] = gates.limits(x, past, profile, tier, friction, raised)
     verdicts.tier[e] = tier
@@ -212,15 +214,18 @@ def _through_the_gates(
 
 
 @njit
-def _most_severe(catalog: CompiledCatalog, detected: npt.NDArray[np.uint8], past: Record) -> int:
+def _most_severe(
+    catalog: CompiledCatalog, detected: npt.NDArray[np.uint8], past: Record, site: Record, sure: bool
+) -> int:
     """The detected friction of highest severity not handled yet, the lowest id among equals.
 
-    Where all were handled, the most severe of them: gate 6 then says so.
+    `sure`: only of those whose mapping is sure enough for the site. Where all were handled, the most severe of them:
+    gate 6 then says so.
     """
     handled = NO_FRICTION
     for k in range(catalog.number.size):
         number = int(catalog.number[k])
-        if contains(detected, number):
+        if contains(detected, number) and (not sure or gates.sure(number, catalog, site)):
             if not contains(past.handled, number):
                 return number
             if handled == NO_FRICTION:

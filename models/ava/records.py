@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
+
 from models.ava.catalog import Catalog, severest_first
 from models.ava.conditions import CONDITIONS
-from models.ava.deciding import BY_EVENT, SUPPRESSED, Conclusion, Decided, Evaluations, Policy
+from models.ava.deciding import BY_EVENT, SUPPRESSED, Conclusion, Decided, Evaluations, Policy, moments
 from models.ava.gates import MODE_CONDITIONS
 from models.ava.history import NEVER_S, NO_FRICTION, friction_id, members
 from models.ava.judging import Verdicts
@@ -67,6 +69,7 @@ def intervention_record(
         "action": conclusion.action,
         "arm_id": conclusion.arm_id,
         "propensity": conclusion.propensity,
+        "exploratory": conclusion.exploratory,
     }
 
 
@@ -78,15 +81,18 @@ def decision_id(evaluations: Evaluations, e: int) -> str:
 
 def _identity(evaluations: Evaluations, e: int, site: SiteContext, conclusion: Conclusion | None) -> dict[str, Any]:
     timer = int(evaluations.timer[e])
-    identifier, decided_at = decision_id(evaluations, e), int(evaluations.decided_at[e])
-    return {
+    identifier = decision_id(evaluations, e)
+    if conclusion is None:
         # The number belongs to the next conclusion; what concluded nothing must not take its id.
-        "decision_id": identifier if conclusion is not None else f"{identifier}@{decided_at}",
+        (moment,) = moments(evaluations, np.array([e]))
+        identifier = f"{identifier}@{moment}"
+    return {
+        "decision_id": identifier,
         "site_id": site.site_id,
         "session_id": evaluations.session[e],
         "visit_started_at": int(evaluations.visit_started_at[e]),
         "number": int(evaluations.history["decisions"][e]),
-        "decided_at": decided_at,
+        "decided_at": int(evaluations.decided_at[e]),
         "trigger": _trigger(evaluations, e),
         "timer": TIMERS[timer] if timer != BY_EVENT else None,
         "post_session": bool(evaluations.post_session[e]),
@@ -162,18 +168,21 @@ def _lowered(verdicts: Verdicts, e: int) -> str:
     if not why:
         return ""
     reasons = ", ".join(CONDITIONS[condition] for bit, condition in enumerate(MODE_CONDITIONS) if why & (1 << bit))
-    return f"{TIERS[verdicts.lowered_from[e]]} to {TIERS[verdicts.tier[e]]}: {reasons}"
+    before, after = TIERS[verdicts.lowered_from[e]], TIERS[verdicts.tier[e]]
+    # A friction that is passed over for another one leaves the tier as it was.
+    return f"{before} to {after}: {reasons}" if before != after else f"{after}: {reasons}"
 
 
 def _choice(conclusion: Conclusion | None) -> dict[str, Any]:
     if conclusion is None:
-        return {"arms": [], "draw": None, "arm_id": None, "action": ""}
+        return {"arms": [], "draw": None, "arm_id": None, "action": "", "exploratory": False}
     choice = conclusion.choice
     return {
         "arms": list(choice.told),
         "draw": conclusion.draw,
         "arm_id": conclusion.arm_id,
         "action": conclusion.action,
+        "exploratory": conclusion.exploratory,
     }
 
 

@@ -1,7 +1,8 @@
 """The rule engine on a row of features: detected frictions and the five signals, each 0-100 (DOMAIN 7, given).
 
-`x` is float32[128] in the order of `models.behaviour.moment.INPUTS`; sums are float64, in the order of `docs/fold.md`.
-What has no source yet is left out: agreement with a reasoner, contradiction, prior-session match, price percentiles.
+`x` is float32[128] in the order of `models.behaviour.moment.INPUTS`, `past` a row of HISTORY_DTYPE; sums are float64,
+in the order of `docs/live.md`, 2. What has no source yet is left out: agreement with a reasoner, contradiction,
+prior-session match, price percentiles.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import numpy.typing as npt
 
 from models.ava.catalog import CompiledCatalog
 from models.ava.catalog_check import OPS
-from models.ava.history import contains, put
+from models.ava.history import contains, put, within
 from models.behaviour.bounds import BOUNDS
 from models.behaviour.moment import INPUT_PLACE
-from models.jit import njit
+from models.jit import Record, njit
 from schemas.vocabulary import PAGE_TYPES
 
 Row = npt.NDArray[np.float32]
@@ -66,7 +67,7 @@ class ReceptivityPoints(NamedTuple):
     """How ready the visitor is to be spoken to."""
 
     base: float = 80.0
-    shown: float = -15.0
+    loud: float = -15.0
     dismissed: float = -25.0
     recent: float = -10.0
     recent_s: float = 120.0
@@ -129,10 +130,8 @@ _WISHLIST = INPUT_PLACE["count.add_to_wishlist"]
 _CHECKOUT_INPUTS = INPUT_PLACE["checkout_inputs"]
 _PAGES = INPUT_PLACE["pages"]
 _EVENTS = INPUT_PLACE["events"]
-_SHOWN = INPUT_PLACE["count.intervention_shown"]
 _DISMISSED = INPUT_PLACE["count.intervention_dismissed"]
 _CLICKED = INPUT_PLACE["count.intervention_clicked"]
-_SHOWN_S = INPUT_PLACE["shown_s"]
 _MOBILE = INPUT_PLACE["device.mobile"]
 _EXIT_WITH_CART = INPUT_PLACE["exit_with_cart"]
 _IDLE = INPUT_PLACE["silent.idle_60"]
@@ -261,12 +260,12 @@ def _ambiguous(catalog: CompiledCatalog, detected: Bits, found: int) -> bool:
 
 
 @njit
-def receptivity(x: Row) -> float:
+def receptivity(x: Row, past: Record) -> float:
     """How ready the visitor is to be spoken to."""
     points = RECEPTIVITY.base
-    points += RECEPTIVITY.shown * np.float64(x[_SHOWN])
+    points += RECEPTIVITY.loud * np.float64(past.loud)
     points += RECEPTIVITY.dismissed * np.float64(x[_DISMISSED])
-    if x[_SHOWN] > 0 and x[_SHOWN_S] < RECEPTIVITY.recent_s:
+    if _spoken_to(past):
         points += RECEPTIVITY.recent
     if x[_PAGES] >= RECEPTIVITY.rapid_pages and x[_AGE_S] < RECEPTIVITY.rapid_page_s * np.float64(x[_PAGES]):
         points += RECEPTIVITY.rapid
@@ -283,6 +282,19 @@ def receptivity(x: Row) -> float:
     if x[_RETURNING] == 0:
         points += RECEPTIVITY.first_time
     return clamped(points)
+
+
+@njit
+def _spoken_to(past: Record) -> bool:
+    """Whether the last decision above PASSIVE is less than `recent_s` ago.
+
+    Of ESCALATE no time is kept: after one, a decision of any tier counts as the last.
+    """
+    escalated = np.int64(past.loud) > np.int64(past.active) + np.int64(past.nudge)
+    recent_s = RECEPTIVITY.recent_s
+    if within(past.since_active_s, recent_s) or within(past.since_nudge_s, recent_s):
+        return True
+    return bool(escalated and within(past.since_any_s, recent_s))
 
 
 @njit

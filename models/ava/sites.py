@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.ava.arms import tiers_to_raise
+from models.ava.catalog import Catalog
 from models.ava.profiles import profile_code
 from schemas.errors import LamstreamError
 from schemas.vocabulary import symbols
@@ -31,10 +33,11 @@ SITE_DTYPE = np.dtype(
         ("limited", np.uint8),
         ("kill_switch", np.uint8),
         ("opted_in", np.uint8),
+        ("raisable", np.int64),
     ],
     align=True,
 )
-"""A site as the kernel takes it; `held_out`: the buckets below this are the holdout."""
+"""A site as the kernel takes it; `held_out`: the buckets below this are the holdout; `raisable`: `tiers_to_raise`."""
 
 
 class SiteError(LamstreamError):
@@ -72,7 +75,7 @@ class SiteContext:
 
     @cached_property
     def row(self) -> tuple[int, ...]:
-        """The site as a row of SITE_DTYPE."""
+        """The site as a row of SITE_DTYPE, less what a catalog adds."""
         return (
             round(self.holdout_share * BUCKETS),
             self.sessions,
@@ -103,6 +106,6 @@ def site_context(
     return SiteContext(**told)
 
 
-def site_table(sites: Sequence[SiteContext]) -> npt.NDArray[np.void]:
-    """`SITE_DTYPE[sites]`."""
-    return np.array([site.row for site in sites], SITE_DTYPE)
+def site_table(sites: Sequence[SiteContext], catalog: Catalog) -> npt.NDArray[np.void]:
+    """`SITE_DTYPE[sites]`, for decisions by this catalog."""
+    return np.array([(*site.row, tiers_to_raise(catalog, site.forbidden_actions)) for site in sites], SITE_DTYPE)

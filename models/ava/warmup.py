@@ -23,7 +23,7 @@ def compile() -> None:
         adjustments=np.zeros((1, len(SIGNALS)), np.float32),
         bound=0.0,
         site=np.zeros(1, np.int32),
-        sites=site_table([SiteContext("")]),
+        sites=site_table([SiteContext("")], installed_catalog()),
         bucket=np.zeros(1, np.uint16),
         catalog=installed_catalog().compiled,
     )

@@ -43,6 +43,8 @@ CART = {"cart_items": 2, "cart_value": 150, "page_type.category": 0, "page_type.
 CHECKOUT = {**CART, "page_type.cart": 0, "page_type.checkout": 1, "count.add_shipping_info": 1}
 IDLE_CHECKOUT = {**CHECKOUT, "silent.checkout_idle_300": 1, "silent.idle_60": 1}
 REFUSED_PAYMENT = {**CHECKOUT, "count.payment_error": 2}
+LEAVING = {"page_type.category": 0, "page_type.product": 1, "count.exit_intent": 1, "price_last": 9, "price_max": 9}
+"""F117, of confidence .7 and severity 70: ACTIVE."""
 
 
 def row(**told: Any) -> npt.NDArray[np.float32]:

@@ -42,14 +42,14 @@ def test_buckets_and_samples_are_uniform() -> None:
         cells[DRAWS.bucket("shop", f"v{visitor}") // 1_000] += 1
     assert sum((cell - 2_000) ** 2 / 2_000 for cell in cells) < 27.9
     threshold = sample_threshold(0.01)
-    sampled = sum(DRAWS.sampled("shop", f"s{one}", one, threshold) for one in range(50_000))
+    sampled = sum(DRAWS.sampled("shop", f"s{one}", str(one), threshold) for one in range(50_000))
     assert abs(sampled - 500) < 5 * (50_000 * 0.01 * 0.99) ** 0.5
 
 
 def test_all_or_nothing_can_be_sampled() -> None:
     """A rate of 1 takes every one, a rate of 0 none."""
     for rate, expected in ((1.0, True), (0.0, False)):
-        assert {DRAWS.sampled("shop", "s", at, sample_threshold(rate)) for at in range(500)} == {expected}
+        assert {DRAWS.sampled("shop", "s", str(at), sample_threshold(rate)) for at in range(500)} == {expected}
 
 
 def test_the_master_key_is_hex_or_text_and_long_enough() -> None:

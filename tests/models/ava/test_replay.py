@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import random
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from models.ava.arms import EXPLORATORY_A_DAY
 from models.ava.catalog import installed_catalog
 from models.ava.deciding import BY_EVENT, Decider, Evaluations, Policy
 from models.ava.draws import Draws
@@ -19,13 +21,14 @@ from models.ava.records import decision_record, intervention_record
 from models.ava.replay import ReplayRefused, differences, redecide
 from models.ava.sites import MODES, SiteContext
 from models.bandit.posterior import Posterior
+from models.behaviour.codes import TIMERS
 from models.behaviour.moment import INPUT_PLACE, INPUTS
 from schemas.codec import Decoder
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from schemas.validation import violations
-from tests.models.ava.cases import FREE, MASTER, REFUSED_PAYMENT, STARTED_MS, evaluations, row_of
+from tests.models.ava.cases import FREE, LEAVING, MASTER, REFUSED_PAYMENT, STARTED_MS, evaluations, row_of
 from tests.models.ava.strategies import LIKELY, NUMBERS
 
 POLICY = Policy(installed_catalog(), scorer="rules-7", bound=12.5, sample_rate=0.25)
@@ -52,8 +55,10 @@ def random_evaluations(seed: int) -> Evaluations:
     history = no_history(COUNT)
     history["decisions"] = source.integers(0, 5, COUNT)
     history["nudge"] = source.integers(0, 4, COUNT)
+    history["loud"] = history["nudge"] + source.integers(0, 2, COUNT)
     decided = source.random(COUNT) < 0.5
     history["since_any_s"][decided] = (source.random(COUNT) * 600)[decided]
+    history["since_nudge_s"][decided] = (source.random(COUNT) * 600)[decided]
     for name, numbers in (("handled", NUMBERS), ("raised", (89, 94, 212))):
         for row in np.flatnonzero(source.random(COUNT) < 0.3):
             history[name][row] = friction_set(source.choice(numbers, 2).tolist())
@@ -172,7 +177,27 @@ def test_ids_are_unique(recorded: list[dict[str, Any]]) -> None:
     assert len(set(ids)) == len(ids)
     for record in recorded:
         of = f"{record['session_id']}:{record['visit_started_at']}:{record['number']}"
-        assert record["decision_id"] == (of if record["result"] != "suppress" else f"{of}@{record['decided_at']}")
+        events = int(record["features"][INPUT_PLACE["events"]])
+        moment = f"@{record['decided_at']}+{events}" + (f":{record['timer']}" if record["timer"] else "")
+        assert record["decision_id"] == (of if record["result"] != "suppress" else of + moment)
+
+
+def test_evaluations_of_one_moment_have_each_their_id_and_draw() -> None:
+    """An event out of order, and timers that share a deadline, at the same decided_at; half of all are sampled."""
+    calm = {"page_type.category": 0, "page_type.landing": 1, "age_s": 1, "pages": 1}
+    by = Decider(replace(POLICY, sample_rate=0.5), DRAWS)
+    ids, sampled = set(), []
+    for events in range(1, 11):
+        for timer in range(BY_EVENT, len(TIMERS)):
+            one = evaluations(row_of(calm, {"events": events}))._replace(timer=np.array([timer], np.int8))
+            decided = by.decide(one, [FREE], {})
+            record = decision_record(by.policy, one, decided, 0, FREE)
+            assert differences(record, redecide(record, by.policy)) == []
+            assert record["decided_at"] == STARTED_MS + 600_000
+            ids.add(record["decision_id"])
+            sampled.append(bool(decided.sampled))
+    assert len(ids) == len(sampled)
+    assert {True, False} == set(sampled)
 
 
 def test_a_record_tells_what_was_lowered_and_raised() -> None:
@@ -185,6 +210,24 @@ def test_a_record_tells_what_was_lowered_and_raised() -> None:
     assert record["gates"] == ["", "", "payment_failed", "", "limited_active", "", ""]
     assert (record["tier"], record["friction_id"], record["frictions"]) == ("NUDGE", "F094", ["F094"])
     assert (record["trigger"], record["timer"], record["history"]["since_any_s"]) == ("event", None, None)
+
+
+def test_a_record_tells_of_a_friction_passed_over() -> None:
+    """An unsure mapping at a site in limited_active: what it was lowered to, or only why where the tier stays."""
+    site = SiteContext("shop", sessions=1_000)
+    told = []
+    for features in ({"count.consent_changed": 2}, LEAVING, {**LEAVING, "technical_error": 1}):
+        one = evaluations(row_of(features))
+        decided = Decider(POLICY, DRAWS).decide(one, [site], {})
+        (conclusion,) = decided.conclusions
+        record = decision_record(POLICY, one, decided, 0, site, conclusion)
+        assert differences(record, redecide(record, POLICY, DRAWS)) == []
+        told.append((record["composite_tier"], record["friction_id"], record["gates"][4], record["loud_limit"]))
+    assert told == [
+        ("PASSIVE", None, "low_confidence", "PASSIVE: low_confidence"),
+        ("ACTIVE", None, "limited_active", "ACTIVE to PASSIVE: limited_active, low_confidence"),
+        ("ACTIVE", "F161", "", ""),
+    ]
 
 
 def test_an_intervention_fits_its_schema() -> None:
@@ -205,3 +248,41 @@ def test_an_intervention_fits_its_schema() -> None:
     assert (record["tier"], record["friction_id"], record["trigger"]) == ("ESCALATE", "F094", "event")
     assert record["arm_id"] == f"a:shop:F094:{record['action']}"
     assert record["propensity"] == conclusion.propensity < 1
+
+
+def test_a_record_tells_what_explores(recorded: list[dict[str, Any]]) -> None:
+    """Only what fires an action less likely to be best than another; never for who explored enough today."""
+    fired = [record for record in recorded if record["result"] == "fire"]
+    for record in fired:
+        told = {arm["action"]: arm["propensity"] for arm in record["arms"] if arm["action"] != "no_op"}
+        if told[record["action"]] < max(told.values()):
+            assert record["exploratory"]
+        if len(told) == 1 or record["features"][INPUT_PLACE["explored_today"]] >= EXPLORATORY_A_DAY:
+            assert not record["exploratory"]
+        if list(told.values()).count(max(told.values())) == 1:
+            assert record["exploratory"] == (told[record["action"]] < max(told.values()))
+    assert {record["exploratory"] for record in fired} == {True, False}
+    assert not any(record["exploratory"] for record in recorded if record["result"] != "fire")
+
+
+def test_an_intervention_tells_that_it_explores() -> None:
+    """Of two actions with much known of both, the worse one, where it is drawn; the site counts it by that."""
+    known = {
+        "a:shop:F094:escalate_payment_help": Posterior(60, 40.0, 30.0),
+        "a:shop:F094:escalate_human_handoff": Posterior(60, 30.0, 20.0),
+    }
+    by, told = Decider(POLICY, DRAWS), dict[tuple[int, str], set[bool]]()
+    for explored_today in (0, EXPLORATORY_A_DAY):
+        for k in range(300):
+            one = evaluations(row_of(REFUSED_PAYMENT, {"explored_today": explored_today}), session=f"s{k}")
+            decided = by.decide(one, [FREE], known)
+            if decided.conclusions[0].result == "fire":
+                record = intervention_record(one, decided, decided.conclusions[0], FREE)
+                again = decision_record(POLICY, one, decided, 0, FREE, decided.conclusions[0])
+                assert again["exploratory"] == record["exploratory"]
+                told.setdefault((explored_today, record["action"]), set()).add(record["exploratory"])
+    assert told == {
+        (0, "escalate_payment_help"): {False},
+        (0, "escalate_human_handoff"): {True},
+        (EXPLORATORY_A_DAY, "escalate_payment_help"): {False},
+    }

@@ -1,6 +1,8 @@
-"""The five signals on rows of features, worked by hand from DOMAIN 7; frictions as docs/fold.md has them."""
+"""The five signals on rows of features, worked by hand from DOMAIN 7 and docs/live.md."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from models.ava.catalog import installed_catalog
 from models.ava.deciding import Policy
 from models.ava.history import members
 from models.signals import SIGNALS
-from tests.models.ava.cases import CALM, CART, CHECKOUT, IDLE_CHECKOUT, row_of, verdict
+from tests.models.ava.cases import CALM, CART, CHECKOUT, IDLE_CHECKOUT, past, row_of, verdict
 
 INTENT, FRICTION, CLARITY, RECEPTIVITY, VALUE = range(len(SIGNALS))
 NO_PAGE = {"page_type.category": 0}
@@ -85,8 +87,8 @@ def test_friction_and_clarity(features: dict[str, float], found: list[int], fric
     ("features", "points"),
     [
         ({}, 80),
-        ({"count.intervention_shown": 2, "shown_s": 120}, 50),
-        ({"count.intervention_shown": 1, "shown_s": 119}, 55),
+        # What the page showed may have been PASSIVE; the history says what was not.
+        ({"count.intervention_shown": 2, "shown_s": 60}, 80),
         ({"count.intervention_dismissed": 2}, 30),
         ({"pages": 3, "age_s": 14}, 70),
         ({"pages": 3, "age_s": 15}, 80),
@@ -100,8 +102,28 @@ def test_friction_and_clarity(features: dict[str, float], found: list[int], fric
     ],
 )
 def test_receptivity(features: dict[str, float], points: float) -> None:
-    """What was shown and dismissed, haste, phone, leaving with a cart; interest, idleness, history."""
+    """What was dismissed, haste, phone, leaving with a cart; interest, idleness, history."""
     assert verdict(row_of(features)).rule[0, RECEPTIVITY] == points
+
+
+@pytest.mark.parametrize(
+    ("history", "points"),
+    [
+        ({"decisions": 3, "since_any_s": 10}, 80),
+        ({"loud": 2, "nudge": 2, "since_nudge_s": 120}, 50),
+        ({"loud": 1, "nudge": 1, "since_nudge_s": 119}, 55),
+        ({"loud": 2, "nudge": 1, "active": 1, "since_nudge_s": 300, "since_active_s": 0}, 40),
+        # A PASSIVE decision after a NUDGE is not the last one above PASSIVE.
+        ({"decisions": 2, "loud": 1, "nudge": 1, "since_nudge_s": 300, "since_any_s": 60}, 65),
+        # Of an ESCALATE no time is kept but that of the last decision.
+        ({"loud": 1, "since_any_s": 119}, 55),
+        ({"loud": 1, "since_any_s": 120}, 65),
+        ({"loud": 255, "nudge": 255, "active": 255, "since_any_s": 500}, 0),
+    ],
+)
+def test_receptivity_counts_decisions_above_passive(history: dict[str, Any], points: float) -> None:
+    """-15 each, whatever their result, and -10 where the last one is less than 120 s ago."""
+    assert verdict(row_of(CALM), past(**history)).rule[0, RECEPTIVITY] == points
 
 
 @pytest.mark.parametrize(
@@ -142,7 +164,7 @@ def test_value(features: dict[str, float], points: float) -> None:
     ],
 )
 def test_the_first_four_rules_stand(features: dict[str, float], number: int, holds: bool) -> None:
-    """F089, F068, F094 and F028 as docs/fold.md defines them."""
+    """F089, F068, F094 and F028: each when it holds, and when one of its terms does not."""
     assert (number in members(verdict(row_of(features)).detected[0])) == holds
 
 
