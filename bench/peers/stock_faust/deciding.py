@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import math
 from dataclasses import dataclass, field
 from functools import cache
 from typing import NamedTuple
@@ -48,6 +49,7 @@ class Past:
     visit_started_at: int
     decisions: int = 0
     loud: int = 0
+    loud_at: int | None = None
     active: int = 0
     nudge: int = 0
     any_at: int | None = None
@@ -94,7 +96,8 @@ class Decider:
         (scored,) = _SESSION.run(["adjustments"], {"features": np.array((x,), np.float32)})
         adjustments = tuple(ADJUSTMENT_POINTS * one for one in scored[0].tolist())
         found = rules.detected(x)
-        rule = rules.signals(x, found)
+        loud_s = math.inf if past.loud_at is None else (now_ms - past.loud_at) / 1000
+        rule = rules.signals(x, found, past.loud, loud_s)
         final = tuple(
             rules.clamped(points + min(max(more, -BOUND), BOUND))
             for points, more in zip(rule, adjustments, strict=True)
@@ -147,7 +150,7 @@ def remember(past: Past, decision: Decision) -> None:
     past.decisions += 1
     past.any_at = decision.now_ms
     if decision.tier > PASSIVE:
-        past.loud += 1
+        past.loud, past.loud_at = past.loud + 1, decision.now_ms
     if decision.tier == ACTIVE:
         past.active, past.active_at = past.active + 1, decision.now_ms
     if decision.tier == NUDGE:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -45,10 +46,8 @@ class _Places(NamedTuple):
     wishlist: int = INPUT_PLACE["count.add_to_wishlist"]
     checkout_inputs: int = INPUT_PLACE["checkout_inputs"]
     on_checkout: int = INPUT_PLACE["page_type.checkout"]
-    shown: int = INPUT_PLACE["count.intervention_shown"]
     dismissed: int = INPUT_PLACE["count.intervention_dismissed"]
     clicked: int = INPUT_PLACE["count.intervention_clicked"]
-    shown_s: int = INPUT_PLACE["shown_s"]
     mobile: int = INPUT_PLACE["device.mobile"]
     exit_with_cart: int = INPUT_PLACE["exit_with_cart"]
     idle: int = INPUT_PLACE["silent.idle_60"]
@@ -71,9 +70,11 @@ def detected(x: Sequence[float]) -> list[Friction]:
     return found
 
 
-def signals(x: Sequence[float], found: Sequence[Friction]) -> tuple[float, float, float, float, float]:
-    """Intent, friction, clarity, receptivity and value, each 0-100."""
-    return _intent(x), _friction(found), _clarity(x, found), _receptivity(x), _value(x)
+def signals(
+    x: Sequence[float], found: Sequence[Friction], loud: int = 0, loud_s: float = math.inf
+) -> tuple[float, float, float, float, float]:
+    """Intent, friction, clarity, receptivity and value, each 0-100; `loud` decisions so far, the last `loud_s` ago."""
+    return _intent(x), _friction(found), _clarity(x, found), _receptivity(x, loud, loud_s), _value(x)
 
 
 def tier_of(composite: float, profile: Profile) -> int:
@@ -136,9 +137,9 @@ def _ambiguous(found: Sequence[Friction]) -> bool:
     return found[0].severity - found[1].severity <= CLARITY.ambiguous_severity
 
 
-def _receptivity(x: Sequence[float]) -> float:
-    points = RECEPTIVITY.base + RECEPTIVITY.shown * x[AT.shown] + RECEPTIVITY.dismissed * x[AT.dismissed]
-    if x[AT.shown] > 0 and x[AT.shown_s] < RECEPTIVITY.recent_s:
+def _receptivity(x: Sequence[float], loud: int, loud_s: float) -> float:
+    points = RECEPTIVITY.base + RECEPTIVITY.loud * loud + RECEPTIVITY.dismissed * x[AT.dismissed]
+    if loud_s < RECEPTIVITY.recent_s:
         points += RECEPTIVITY.recent
     if x[AT.pages] >= RECEPTIVITY.rapid_pages and x[AT.age_s] < RECEPTIVITY.rapid_page_s * x[AT.pages]:
         points += RECEPTIVITY.rapid
