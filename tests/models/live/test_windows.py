@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import count
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from models.live.turn import Minds
 from models.rewards.reward import QUANTUM
 from tests.models.behaviour.events import NO_CONSENT, START, event
 from tests.models.live.partition import LivePartition, minds
-from tests.models.live.test_checkout import SITE, at, checkout, firing, visitor
+from tests.models.live.test_checkout import SITE, at, by_checkout, checkout, firing, silent, visitor
 
 WINDOW_S = 600
 LATENESS_S = 60
@@ -234,6 +235,31 @@ def test_the_holdouts_visits_are_summed_apart_too(consulted: Minds) -> None:
     assert (activity["holdout_reward_sum"], activity["holdout_reward_sum_sq"]) == (worth["s1"], worth["s1"] ** 2)
     deltas = {one["arm_id"]: one["n"] for one in partition.records["reward-delta"]}
     assert deltas["c:c"] == 3
+
+
+@pytest.mark.parametrize(
+    ("share", "bucket", "held_out"),
+    [
+        # In floating point, .07 x 10,000 is more than 700.
+        (0.07, 699, True),
+        (0.07, 700, False),
+        # Part of a bucket is rounded.
+        (0.05004, 499, True),
+        (0.05004, 500, False),
+        (0.05006, 500, True),
+        (0.05006, 501, False),
+        (0.00004, 0, False),
+    ],
+)
+def test_a_close_holds_out_whom_decisions_hold_out(share: float, bucket: int, held_out: bool) -> None:
+    """Whatever the share of the site."""
+    consulted = minds(configs=[SITE | {"holdout_share": share}])
+    who = next(v for v in (f"v{k}" for k in count()) if consulted.draws.bucket("site", v) == bucket)
+    partition = silent(consulted, "s", who, containers=["c"]).advance(at(CLOSED_S))
+    (activity,) = partition.records["container-activity"]
+    results = {one["result"] == "holdout" for one in by_checkout(partition)}
+    assert results == {held_out}
+    assert activity["holdout_n"] == held_out
 
 
 def test_an_hour_begins_with_its_first_millisecond(consulted: Minds) -> None:
