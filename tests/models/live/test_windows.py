@@ -208,6 +208,17 @@ def test_a_container_is_rewarded_from_its_first_exposure_on(consulted: Minds) ->
     }
 
 
+def test_a_container_has_ids_of_its_own(consulted: Minds) -> None:
+    """Whatever it is called: its rewards are no decision's, and its arm is of its site alone."""
+    partition = LivePartition(consulted).take(checkout("s", "v", containers=["0"]))
+    partition.take(checkout("t", "v", containers=["0"], site_id="other")).advance(at(CLOSED_S))
+    told = partition.records["reward-update"]
+    assert {f"s:{START}:0", f"s:{START}:c:0"} <= {one["reward_id"] for one in told}
+    assert len({one["reward_id"] for one in told}) == len(told)
+    arms = {one["arm_id"] for one in partition.records["reward-delta"] if one["arm_id"].startswith("c:")}
+    assert arms == {"c:site:0", "c:other:0"}
+
+
 def test_a_glimpse_is_no_exposure(consulted: Minds) -> None:
     """Under one second in view, a container is credited nothing, and an order before it not either."""
     partition = LivePartition(consulted).take(
@@ -234,7 +245,7 @@ def test_the_holdouts_visits_are_summed_apart_too(consulted: Minds) -> None:
     assert activity["reward_sum"] == sum(worth.values())
     assert (activity["holdout_reward_sum"], activity["holdout_reward_sum_sq"]) == (worth["s1"], worth["s1"] ** 2)
     deltas = {one["arm_id"]: one["n"] for one in partition.records["reward-delta"]}
-    assert deltas["c:c"] == 3
+    assert deltas["c:site:c"] == 3
 
 
 @pytest.mark.parametrize(
