@@ -67,7 +67,7 @@ class ReceptivityPoints(NamedTuple):
     """How ready the visitor is to be spoken to."""
 
     base: float = 80.0
-    loud: float = -15.0
+    shown: float = -15.0
     dismissed: float = -25.0
     recent: float = -10.0
     recent_s: float = 120.0
@@ -263,7 +263,7 @@ def _ambiguous(catalog: CompiledCatalog, detected: Bits, found: int) -> bool:
 def receptivity(x: Row, past: Record) -> float:
     """How ready the visitor is to be spoken to."""
     points = RECEPTIVITY.base
-    points += RECEPTIVITY.loud * np.float64(past.loud)
+    points += RECEPTIVITY.shown * np.float64(past.loud)
     points += RECEPTIVITY.dismissed * np.float64(x[_DISMISSED])
     if _spoken_to(past):
         points += RECEPTIVITY.recent

@@ -74,10 +74,15 @@ class SiteContext:
             raise SiteError(f"found holdout share {self.holdout_share} of site {self.site_id}; expected 0 to 1")
 
     @cached_property
+    def held_out(self) -> int:
+        """The buckets below this are the holdout."""
+        return round(self.holdout_share * BUCKETS)
+
+    @cached_property
     def row(self) -> tuple[int, ...]:
         """The site as a row of SITE_DTYPE, less what a catalog adds."""
         return (
-            round(self.holdout_share * BUCKETS),
+            self.held_out,
             self.sessions,
             profile_code(self.profile),
             self.mode == LIMITED_ACTIVE,

@@ -7,11 +7,13 @@ from typing import Any
 
 from models.ava.deciding import Decider
 from models.bandit.posterior import Posterior
+from models.live.rewarding import CONTAINER_ARM
 
 
 class ArmBook(Mapping[str, Posterior]):
     """Posteriors by arm id; a decider forgets what it made of a site's whenever one of them changes.
 
+    Arms of containers are left out: no decision asks for them, and each would make the decider forget its site's.
     `frozen`: nothing is learned, so that every arm keeps its prior and decisions depend on no feedback.
     """
 
@@ -22,7 +24,7 @@ class ArmBook(Mapping[str, Posterior]):
 
     def apply(self, arm_id: str, record: Mapping[str, Any] | None, offset: int) -> None:
         """Take an arm-posterior record; None forgets the arm."""
-        if self._frozen:
+        if self._frozen or arm_id.startswith(CONTAINER_ARM):
             return
         if record is None:
             forgotten = self._arms.pop(arm_id, None)

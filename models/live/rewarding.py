@@ -21,6 +21,7 @@ RESULTS = symbols("decision", "result")
 HOLDOUT = RESULTS.index("holdout")
 RESULT_CODE = {result: code for code, result in enumerate(RESULTS)}
 CONTAINER_ARM = "c:"
+"""What the arms of containers begin with, `c:<site>:<container>`; those of interventions begin with `a:`."""
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,14 +82,14 @@ def container_reward_records(
     containers = np.char.decode(seen.container, "utf-8").tolist() if seen.container.size else []
     for x, (visit, container) in enumerate(zip(seen.visit.tolist(), containers, strict=True)):
         yield {
-            "reward_id": f"{sessions[visit]}:{visit_ms[visit]}:{container}",
+            "reward_id": f"{sessions[visit]}:{visit_ms[visit]}:{CONTAINER_ARM}{container}",
             "subject": "container",
             "container_id": container,
             "site_id": sites[visit].site_id,
             "session_id": sessions[visit],
             "visit_started_at": int(visit_ms[visit]),
             "result": "container",
-            "arm_id": CONTAINER_ARM + container,
+            "arm_id": f"{CONTAINER_ARM}{sites[visit].site_id}:{container}",
             "from": int(seen.from_ms[x]),
             "to": int(seen.to_ms[x]),
             "reward": float(seen.reward[x]),

@@ -18,7 +18,7 @@ from models.ava.conditions import CONDITIONS
 from models.ava.deciding import BY_EVENT, Decided, Decider, Evaluations
 from models.ava.draws import Draws
 from models.ava.records import decision_id, decision_record, intervention_record
-from models.ava.sites import BUCKETS, SiteContext
+from models.ava.sites import SiteContext
 from models.bandit.posterior import Posterior
 from models.behaviour.config import FoldConfig
 from models.behaviour.fold import Batch, Folded, free_rows, pass_time
@@ -221,7 +221,7 @@ class Turn:
         if not shown.size:
             return
         visits, of_visits = closed[shown], [sites[k] for k in shown]
-        held_out = np.array([site.holdout_share * BUCKETS for site in of_visits]) > visits["bucket"] - 1.0
+        held_out = np.array([site.held_out for site in of_visits]) > visits["bucket"] - 1.0
         seen = exposed(visits, *_medians(of_visits), held_out)
         features = moment_matrix(visits, np.arange(visits.size), visits["start_ms"] + visits["last"])
         sessions = self.keys_of(folded.closed_session[shown])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from models.rewards.reward import QUANTUM
 from models.serving.scorer import Scores
 from tests.models.behaviour.events import NO_CONSENT, NO_PERSONALIZATION, START, event
 from tests.models.live.partition import LivePartition, minds
-from tests.models.live.test_checkout import SITE, at, checkout, firing, visitor
+from tests.models.live.test_checkout import SITE, at, by_checkout, checkout, firing, silent, visitor
 
 WINDOW_S = 600
 LATENESS_S = 60
@@ -222,6 +223,17 @@ def test_a_container_is_rewarded_from_its_first_exposure_on(consulted: Minds) ->
     }
 
 
+def test_a_container_has_ids_of_its_own(consulted: Minds) -> None:
+    """Whatever it is called: its rewards are no decision's, and its arm is of its site alone."""
+    partition = LivePartition(consulted).take(checkout("s", "v", containers=["0"]))
+    partition.take(checkout("t", "v", containers=["0"], site_id="other")).advance(at(CLOSED_S))
+    told = partition.records["reward-update"]
+    assert {f"s:{START}:0", f"s:{START}:c:0"} <= {one["reward_id"] for one in told}
+    assert len({one["reward_id"] for one in told}) == len(told)
+    arms = {one["arm_id"] for one in partition.records["reward-delta"] if one["arm_id"].startswith("c:")}
+    assert arms == {"c:site:0", "c:other:0"}
+
+
 def test_a_glimpse_is_no_exposure(consulted: Minds) -> None:
     """Under one second in view, a container is credited nothing, and an order before it not either."""
     partition = LivePartition(consulted).take(
@@ -248,7 +260,32 @@ def test_the_holdouts_visits_are_summed_apart_too(consulted: Minds) -> None:
     assert activity["reward_sum"] == sum(worth.values())
     assert (activity["holdout_reward_sum"], activity["holdout_reward_sum_sq"]) == (worth["s1"], worth["s1"] ** 2)
     deltas = {one["arm_id"]: one["n"] for one in partition.records["reward-delta"]}
-    assert deltas["c:c"] == 3
+    assert deltas["c:site:c"] == 3
+
+
+@pytest.mark.parametrize(
+    ("share", "bucket", "held_out"),
+    [
+        # In floating point, .07 x 10,000 is more than 700.
+        (0.07, 699, True),
+        (0.07, 700, False),
+        # Part of a bucket is rounded.
+        (0.05004, 499, True),
+        (0.05004, 500, False),
+        (0.05006, 500, True),
+        (0.05006, 501, False),
+        (0.00004, 0, False),
+    ],
+)
+def test_a_close_holds_out_whom_decisions_hold_out(share: float, bucket: int, held_out: bool) -> None:
+    """Whatever the share of the site."""
+    consulted = minds(configs=[SITE | {"holdout_share": share}])
+    who = next(v for v in (f"v{k}" for k in count()) if consulted.draws.bucket("site", v) == bucket)
+    partition = silent(consulted, "s", who, containers=["c"]).advance(at(CLOSED_S))
+    (activity,) = partition.records["container-activity"]
+    results = {one["result"] == "holdout" for one in by_checkout(partition)}
+    assert results == {held_out}
+    assert activity["holdout_n"] == held_out
 
 
 class CountingScorer:
