@@ -48,5 +48,5 @@ def test_the_code_is_named() -> None:
 def test_without_torch_the_command_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is missing is named, and both ways to get it."""
     monkeypatch.setattr(train, "find_spec", lambda name: None if name == "torch" else find_spec(name))
-    with pytest.raises(train.TrainingUnavailable, match=r"needs torch, .*make install-train.*lamstream\[train\]"):
+    with pytest.raises(train.TrainingUnavailable, match=r"needs torch.*make install-train.*lamstream\[train\]"):
         train.scorer(hours=1.0)

@@ -124,8 +124,8 @@ class Intake:
         decoded = self.decoder.decode([records[position].value() for position in read])
         diverted = [_divert(records, read[bad.index], bad, "decode") for bad in decoded.bad]
         columns, kept = decoded.batch, np.asarray(read, np.int64)[decoded.rows]
-        invalid = {bad.index: bad for bad in self._bad_keys(records, kept, columns)}
-        invalid |= {bad.index: bad for bad in violations(columns, self.record_type)}
+        invalid = {bad.index: bad for bad in violations(columns, self.record_type)}
+        invalid |= {bad.index: bad for bad in self._bad_keys(records, kept, columns)}
         if invalid:
             diverted += [_divert(records, int(kept[row]), bad, "validate") for row, bad in invalid.items()]
             valid = np.ones(len(kept), np.bool_)

@@ -138,7 +138,7 @@ def _ambiguous(found: Sequence[Friction]) -> bool:
 
 
 def _receptivity(x: Sequence[float], loud: int, loud_s: float) -> float:
-    points = RECEPTIVITY.base + RECEPTIVITY.loud * loud + RECEPTIVITY.dismissed * x[AT.dismissed]
+    points = RECEPTIVITY.base + RECEPTIVITY.shown * loud + RECEPTIVITY.dismissed * x[AT.dismissed]
     if loud_s < RECEPTIVITY.recent_s:
         points += RECEPTIVITY.recent
     if x[AT.pages] >= RECEPTIVITY.rapid_pages and x[AT.age_s] < RECEPTIVITY.rapid_page_s * x[AT.pages]:
