@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.actions import ACTIVE, NUDGE, PASSIVE
+from models.behaviour.layout import FRICTION_BYTES
 from models.jit import njit
 
-FRICTION_BYTES = 48
-"""Bytes of a set of frictions: bit b of byte a stands for the friction of number 8 a + b."""
 NO_FRICTION = 0
 """Number of the pseudo-friction `none`, under which a visit without a friction is decided on."""
 NONE_ID = "none"

@@ -11,8 +11,9 @@ from models.actions import ACTIVE, ESCALATE, MONITOR, NUDGE, PASSIVE
 from models.ava import gates, rules
 from models.ava.catalog import CompiledCatalog
 from models.ava.conditions import GATES, MONITOR_TIER, NOTHING, condition_code
-from models.ava.history import FRICTION_BYTES, NO_FRICTION, contains
+from models.ava.history import NO_FRICTION, contains
 from models.ava.profiles import profile_table
+from models.behaviour.layout import FRICTION_BYTES
 from models.jit import Record, njit
 from models.signals import SIGNALS
 

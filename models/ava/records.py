@@ -76,7 +76,12 @@ def intervention_record(
 def decision_id(evaluations: Evaluations, e: int) -> str:
     """session:visit_started_at:number, of a conclusion."""
     number = int(evaluations.history["decisions"][e])
-    return f"{evaluations.session[e]}:{int(evaluations.visit_started_at[e])}:{number}"
+    return numbered(evaluations.session[e], int(evaluations.visit_started_at[e]), number)
+
+
+def numbered(session: str, visit_started_at: int, number: int) -> str:
+    """The id of a visit's decision of that number."""
+    return f"{session}:{visit_started_at}:{number}"
 
 
 def _identity(evaluations: Evaluations, e: int, site: SiteContext, conclusion: Conclusion | None) -> dict[str, Any]:

@@ -13,15 +13,12 @@ import numpy.typing as npt
 from models.ava.arms import tiers_to_raise
 from models.ava.catalog import Catalog
 from models.ava.profiles import profile_code
+from models.rewards.reward import WEIGHTS
 from schemas.errors import LamstreamError
 from schemas.vocabulary import symbols
 
 BUCKETS = 10_000
 """Places a visitor can have for the holdout."""
-DWELL_MEDIAN_S = 60.0
-"""Median dwell of a visit where the site's is not known (given, DOMAIN 6)."""
-SCROLL_MEDIAN = 0.5
-"""Median scroll depth of a visit, 0-1, where the site's is not known (given, DOMAIN 6)."""
 LIMITED_ACTIVE = "limited_active"
 MODES = symbols("site-config", "mode")
 
@@ -63,8 +60,8 @@ class SiteContext:
     key_id: str | None = None
     stage_version: int = 0
     sessions: int = 0
-    dwell_median_s: float = DWELL_MEDIAN_S
-    scroll_median: float = SCROLL_MEDIAN
+    dwell_median_s: float = WEIGHTS.dwell_median_s
+    scroll_median: float = WEIGHTS.scroll_median
 
     def __post_init__(self) -> None:
         profile_code(self.profile)

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import numpy as np
 
-from schemas.vocabulary import DEVICES, EVENT_TYPES, PAGE_TYPES, SOURCES, TRIGGERS
+from schemas.vocabulary import EVENT_TYPES, PAGE_TYPES, TRIGGERS
 
 PAGE_VIEW = EVENT_TYPES.index("page_view")
 PAGE_PING = EVENT_TYPES.index("page_ping")
 CLICK = EVENT_TYPES.index("click")
-SCROLL = EVENT_TYPES.index("scroll")
 HOVER = EVENT_TYPES.index("hover")
 INPUT = EVENT_TYPES.index("input")
 FORM_SUBMIT = EVENT_TYPES.index("form_submit")
 SEARCH = EVENT_TYPES.index("search")
 SELECT_ITEM = EVENT_TYPES.index("select_item")
 VIEW_ITEM = EVENT_TYPES.index("view_item")
-ADD_TO_WISHLIST = EVENT_TYPES.index("add_to_wishlist")
 ADD_TO_CART = EVENT_TYPES.index("add_to_cart")
 REMOVE_FROM_CART = EVENT_TYPES.index("remove_from_cart")
-PAYMENT_ERROR = EVENT_TYPES.index("payment_error")
 PURCHASE = EVENT_TYPES.index("purchase")
 EXIT_INTENT = EVENT_TYPES.index("exit_intent")
 JS_ERROR = EVENT_TYPES.index("js_error")
 INTERVENTION_SHOWN = EVENT_TYPES.index("intervention_shown")
-INTERVENTION_CLICKED = EVENT_TYPES.index("intervention_clicked")
 INTERVENTION_DISMISSED = EVENT_TYPES.index("intervention_dismissed")
 
 CHECKOUT = PAGE_TYPES.index("checkout")
 
-MOBILE = DEVICES.index("mobile")
-PAID = SOURCES.index("paid")
-
-BY_EVENT = TRIGGERS.index("event")
 BY_TIMER = TRIGGERS.index("timer")
 
 PASSIVE_TYPES = (

@@ -111,10 +111,6 @@ class Batch:
         live: Index = changed[rows["due_ms"][changed] != FREE]
         return live
 
-    def freed(self, rows: Rows) -> Index:
-        """`int64[k]`: the rows of this batch that hold no visit, rising; they are blank."""
-        return free_rows(rows, self.index)
-
 
 def pass_time(rows: Rows, due: Index, watermark: int, config: FoldConfig) -> Folded:
     """What the watermark, ms since the epoch, means for the visits in `rows[due]`; writes only these.

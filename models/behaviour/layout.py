@@ -14,7 +14,8 @@ from schemas.vocabulary import EVENT_TYPES, PAGE_TYPES
 UNKNOWN = -1
 """A yes-or-no that was never given."""
 FRICTION_BYTES = 48
-"""A set of frictions: a bit each by the number in its id, F001-F325; bit 0 is the pseudo-friction `none`."""
+"""Bytes of a set of frictions: bit b of byte a stands for the friction of number 8 a + b in its id, F001-F325; bit 0 of
+byte 0 for the pseudo-friction `none`."""
 CONTAINER_DTYPE = "S40"
 
 _HEAD = (

@@ -31,10 +31,7 @@ def site_deltas(folded: Sequence[Folded], topic: str, partition: int, watermark:
         visits = summed.visits.tolist()
         if summed.counts.any() or any(visits):
             yield {
-                "site_id": site.decode(),
-                "source_topic": topic,
-                "source_partition": partition,
-                "watermark": max(watermark, -1),
+                **no_site_delta(site.decode(), topic, partition, watermark),
                 **dict(zip((*VISIT_SUMS, *COUNTS), (*visits, *summed.counts.tolist()), strict=True)),
                 "dwell_histogram": summed.dwell.tolist() if summed.visits[0] else [],
                 "scroll_histogram": summed.scroll.tolist() if summed.visits[0] else [],

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from models.actions import ACTIONS
 from models.ava.actions import arm_id
 from models.ava.history import NO_FRICTION, friction_id
+from models.ava.records import numbered
 from models.ava.sites import SiteContext
 from models.behaviour.config import SECOND_MS
 from models.live.exposed import Exposed
@@ -48,7 +49,7 @@ def decision_reward_records(
     """A record of reward-update.avsc for each outcome; `sessions` and `sites` name the session and site of each."""
     for k, (outcome, session, site) in enumerate(zip(outcomes, sessions, sites, strict=True)):
         visit_ms, friction = int(outcome["visit_ms"]), int(outcome["friction"])
-        decision = f"{session}:{visit_ms}:{outcome['number']}"
+        decision = numbered(session, visit_ms, int(outcome["number"]))
         action = ACTIONS[outcome["action"]]
         yield {
             "reward_id": decision,
