@@ -167,7 +167,7 @@ async def test_counts_take_effect_with_the_commit(broker: Broker) -> None:
 
 async def test_counts_of_a_span_that_fails_are_never_told(broker: Broker) -> None:
     """Nor those of its units that ended well."""
-    settings = engine_settings(broker, commit_s=50, commit_urgent_s=50, batch_timeout_s=1)
+    settings = engine_settings(broker, commit_s=50, commit_urgent_s=50, batch_timeout_s=5)
     publish_events(settings)
     told: list[float] = []
 
