@@ -61,7 +61,8 @@ class ColumnState:
     @property
     def memory_bytes(self) -> int:
         """Bytes held for rows and keys, estimated."""
-        beside = sum(map(len, self._unknown.values())) + len(self._unknown) * UNKNOWN_BYTES_ESTIMATE
+        # A list, since metrics are asked for while another thread restores.
+        beside = sum(map(len, list(self._unknown.values()))) + len(self._unknown) * UNKNOWN_BYTES_ESTIMATE
         return self._array.memory_bytes(self._index.used) + beside + len(self._index) * KEY_BYTES_ESTIMATE
 
     def row_numbers(self, keys: pa.Array) -> Int64s:
