@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -30,10 +31,10 @@ cli.add_typer(site.site, name="site")
 cli.add_typer(train.train, name="train")
 
 
-def main() -> None:
-    """Run the command; an error of ours is one readable message and exit status 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command, the process's own unless given; an error of ours is one readable message and exit status 2."""
     try:
-        cli()
+        cli(arguments)
     except LamstreamError as error:
         print(f"lam: {error}", file=sys.stderr)
         sys.exit(2)

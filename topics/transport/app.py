@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import faust
+from faust.tables import TableManager
 from faust.types import EventT, Message
 
 from schemas.codec import SchemaStore
@@ -38,6 +39,15 @@ class BatchSchema(faust.Schema[Any, Any]):
             return event
 
         return decode
+
+
+class NoTables(TableManager):
+    """Faust's own tables, of which there are none."""
+
+    async def on_start(self) -> None:
+        """What the base class does, without the second that it gives tables to be declared."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class StateHandle(Generic[StateT]):
@@ -79,6 +89,7 @@ class StreamApp(faust.App):
             stream_buffer_maxsize=64,
             broker_session_timeout=settings.session_timeout_s,
             reply_create_topic=False,
+            TableManager=NoTables,
         )
 
     @property

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
@@ -81,6 +82,9 @@ class Member:
     def join(self, topics: list[str]) -> None:
         """Become a member. Raises CommitFailed where exactly-once is asked of a broker that cannot."""
         self._committer.start()
+        with suppress(KafkaException):
+            # Where no leader is known yet, librdkafka finds a partition's beginning half a second later.
+            self._consumer.list_topics(topics[0], timeout=self._settings.request_timeout_s)
         self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def poll(self, timeout_s: float) -> Polled:
@@ -122,10 +126,12 @@ class Member:
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""
+        # Resumed before it is sought: after a seek it would outdate the broker's answer on where the partition begins,
+        # and librdkafka asks again only half a second later. Nothing is polled in between.
+        self._consumer.resume(partition.topic_partitions)
         for topic in partition.topics:
             position = partition.positions.get(topic, OFFSET_BEGINNING)
             self._consumer.seek(TopicPartition(topic, partition.number, position))
-        self._consumer.resume(partition.topic_partitions)
 
     def at_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
         """Partitions that the broker confirms to be read to their stable end, and when (ms) it was asked.
