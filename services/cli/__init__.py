@@ -17,7 +17,6 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cli.command(name="worker")(worker.worker)
 cli.command(name="demo")(demo.demo)
 cli.command(name="replay")(replay.replay)
 cli.command(name="shop")(shop.shop)
@@ -25,6 +24,7 @@ cli.command(name="publish")(publish.publish)
 cli.command(name="tail")(tail.tail)
 cli.command(name="lag")(lag.lag)
 cli.command(name="config")(config.config)
+cli.add_typer(worker.worker, name="worker")
 cli.add_typer(topics.topics, name="topics")
 cli.add_typer(decision.decision, name="decision")
 cli.add_typer(site.site, name="site")

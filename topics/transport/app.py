@@ -67,7 +67,8 @@ class StreamApp(faust.App):
 
     Groups and states must be declared before it starts; topics of groups that no agent reads are not subscribed to.
     `metrics(name, labels, amount)`, set before it starts, is given what units counted, each once its span is committed,
-    on the Kafka thread.
+    on the Kafka thread. `leaving_for_good`, set at any time before it is stopped, has it end its membership of the
+    group then: its partitions do not wait for it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -78,6 +79,7 @@ class StreamApp(faust.App):
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         self.global_states: dict[str, list[Apply]] = {}
         self.metrics: Metrics = no_metrics
+        self.leaving_for_good = False
         super().__init__(
             settings.group_id,
             broker=f"batch://{settings.broker}",

@@ -6,6 +6,7 @@ the open span before the partitions go.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -27,6 +28,9 @@ Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 
 END_S = 1.0
 """How long the broker may take to tell the end of a quiet partition."""
+
+LEAVING_POLL_S = 0.1
+"""How long a poll of a worker that leaves waits for the call that takes its partitions."""
 
 ENDS_EVERY_S = 1.0
 """How often it is noted where the partitions end, as the last fetch told."""
@@ -56,6 +60,7 @@ class Member:
 
 
     `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
+    `left` is set once it is a member no more, as far as this worker goes.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class Member:
     ) -> None:
         self.span = Span()
         self.ends: dict[TopicNumber, tuple[int, int]] = {}
+        self.left = threading.Event()
         self._ends_noted = time.monotonic()
         self._meter = meter
         self._settings = settings
@@ -148,14 +154,28 @@ class Member:
                 break
         return confirmed
 
-    def leave(self) -> None:
-        """Close without committing what is open."""
+    def leave(self, *, for_good: bool = False) -> None:
+        """Close without committing what is open.
+
+        The group keeps a static member that closes until its session times out: a restart gets its partitions back
+        without a rebalance. `for_good` ends the membership, so that others take over at once.
+        """
         self._assignment.drop()
         self.span = Span()
         try:
+            if for_good:
+                self._end_membership()
             self._consumer.close()
         finally:
             self._committer.close()
+            self.left.set()
+
+    def _end_membership(self) -> None:
+        """Unsubscribing tells the group, closing alone would not; the close that follows waits for its answer."""
+        self._consumer.unsubscribe()
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while self._consumer.assignment() and time.monotonic() < deadline:
+            self._consumer.poll(LEAVING_POLL_S)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         try:
