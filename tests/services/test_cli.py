@@ -18,8 +18,9 @@ LOOK_EVERY_S = 0.1
 
 def test_config_shows_values_and_origins_and_hides_secrets() -> None:
     """What is in force, where it came from, and no secret."""
-    secrets = {"LAM_CLIENT_SASL_PASSWORD": "s3cret", "LAM_MASTER_KEY": "s3cret" * 4}
-    told = lam_here("config", "--json", LAM_BROKER="here:1", **secrets)
+    told = lam_here(
+        "config", "--json", LAM_BROKER="here:1", LAM_CLIENT_SASL_PASSWORD="s3cret", LAM_MASTER_KEY="s3cret" * 4
+    )
     rows = {row["name"]: row for row in json.loads(told.stdout)}
     assert (rows["LAM_BROKER"]["value"], rows["LAM_BROKER"]["origin"]) == ("here:1", "environment")
     assert rows["LAM_PREFIX"]["origin"] == "default"
