@@ -13,6 +13,8 @@ LamstreamError
         +-- RestoreFailed      state could not be rebuilt from its changelog
         +-- OutputTooLarge     an output record exceeds its topic's limit
         +-- PartitionsLost     the group gave our partitions away without asking
+        +-- OffsetsOutOfLog    a committed offset lies outside what the topic holds
+        +-- TopicChanged       a topic was made anew, or has another number of partitions
 """
 
 from __future__ import annotations
@@ -66,3 +68,11 @@ class OutputTooLarge(StreamStopped):
 
 class PartitionsLost(StreamStopped):
     """The group reassigned our partitions while we were away."""
+
+
+class OffsetsOutOfLog(StreamStopped):
+    """Records below the group's offset are gone, or the log ends before it; going on would skip records."""
+
+
+class TopicChanged(StreamStopped):
+    """A topic is no longer the one that offsets were committed on; going on would mix up keys or records."""
