@@ -81,10 +81,10 @@ def reset_offsets(
         refuse_half_a_group(settings, moves)
     if not as_json:
         _print_moves(moves, states, empty_state)
-    with observing(settings):
-        refuse_members(settings, admin_client(settings))
     deleted: dict[str, int] | None = None
     if not dry_run:
+        with observing(settings):
+            refuse_members(settings, admin_client(settings))
         if not yes:
             typer.confirm("Set these offsets?", abort=True, err=True)
         deleted = reset(settings, moves, states if empty_state else ())

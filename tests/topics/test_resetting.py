@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from schemas.errors import LamstreamError
+from services.cli import cli
 from tests.kafka import Broker
-from tests.services.test_topic_commands import lam
 from tests.topics.engine import LIMIT_S, engine_settings, running
 from tests.topics.events import event, publish
 from topics.admin import apply
@@ -22,7 +26,7 @@ from topics.consuming import committed_offsets
 from topics.errors import ConfigurationError, OffsetsOutOfLog, TopicChanged
 from topics.group_offsets import GroupOffset, ask_topics, check_offsets, observing
 from topics.offset_checks import Log
-from topics.resetting import Move, Target, keys_in_log, target
+from topics.resetting import Move, ResetRefused, Target, keys_in_log, refuse_members, target
 from topics.settings import Settings
 from topics.state.restore import WATERMARK_KEY
 
@@ -39,17 +43,40 @@ def settings(kafka: str) -> Settings:
 
 
 async def read_all(settings: Settings, expected: int = len(EVENTS)) -> dict[str, int]:
-    """Let a worker take so many events effect; returns what it then counts."""
+    """Let a worker take so many events effect, and leave; returns what it then counted."""
     async with running(settings) as engine:
         await engine.until(lambda: engine.seen >= expected)
-        return engine.states()
+        counted = engine.states()
+    # A static member that stopped is one until its session ends.
+    until(lambda: not has_members(settings))
+    return counted
+
+
+def has_members(settings: Settings) -> bool:
+    try:
+        refuse_members(settings, admin_client(settings))
+    except ResetRefused:
+        return True
+    return False
+
+
+def lam(settings: Settings, *arguments: str, status: int = 0) -> str:
+    """Run the command here; what it printed."""
+    result = CliRunner().invoke(cli, arguments, env={"LAM_BROKER": settings.broker, "LAM_PREFIX": settings.prefix})
+    assert result.exit_code == status, (result.output, result.exception)
+    return result.stdout
+
+
+def refusal(settings: Settings, *arguments: str) -> str:
+    """Run the command here; why it refused."""
+    result = CliRunner().invoke(cli, arguments, env={"LAM_BROKER": settings.broker, "LAM_PREFIX": settings.prefix})
+    assert isinstance(result.exception, LamstreamError), result.output
+    return str(result.exception)
 
 
 def shown(settings: Settings) -> dict[int, dict[str, Any]]:
     """What `lam offsets show` tells of session-event, by partition."""
-    told = lam(settings, "offsets", "show", "--json")
-    assert told.returncode == 0, told.stderr.decode()
-    found = json.loads(told.stdout)["partitions"]
+    found = json.loads(lam(settings, "offsets", "show", "--json"))["partitions"]
     return {one["partition"]: one for one in found if one["topic"] == settings.prefix + SESSION_EVENT}
 
 
@@ -59,6 +86,14 @@ def commit(settings: Settings, offsets: dict[int, int], note: dict[str, Any] | N
     with observing(settings) as client:
         at = [TopicPartition(topic, number, offset, metadata) for number, offset in offsets.items()]
         client.commit(offsets=at, asynchronous=False)
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Ask again until the broker has taken notice."""
+    deadline = time.monotonic() + LIMIT_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def checked(settings: Settings, admin: AdminClient, *numbers: int) -> None:
@@ -75,8 +110,7 @@ async def test_an_emptied_state_agrees_with_offsets_at_the_beginning(settings: S
     changelog = settings.prefix + "lamstream-session-changelog"
     assert any(WATERMARK_KEY.encode() in keys_in_log(settings, changelog, number) for number in range(4))
     told = lam(settings, "offsets", "reset", SESSION_EVENT, "--to", "beginning", "--empty-state", "--yes", "--json")
-    assert told.returncode == 0, told.stderr.decode()
-    done = json.loads(told.stdout)
+    done = json.loads(told)
     assert (done["done"], sum(one["read_again"] for one in done["partitions"])) == (True, len(EVENTS))
     assert done["keys_deleted"]["session"] > len(before)
     assert [keys_in_log(settings, changelog, number) for number in range(4)] == [[], [], [], []]
@@ -87,22 +121,16 @@ async def test_an_emptied_state_agrees_with_offsets_at_the_beginning(settings: S
 async def test_kept_state_counts_twice_what_is_read_again(settings: Settings) -> None:
     """As the command says; one partition alone is set where one is named."""
     before = await read_all(settings)
-    (chosen,) = {number for number, one in shown(settings).items() if one["lag"] == 0 and one["end"]} & {
-        max(shown(settings), key=lambda number: shown(settings)[number]["end"])
-    }
-    place = f"{SESSION_EVENT}:{chosen}"
-    undecided = lam(settings, "offsets", "reset", place, "--to", "0", "--yes")
-    assert undecided.returncode == 2
-    assert b"say --keep-state" in undecided.stderr
-    tried = lam(settings, "offsets", "reset", place, "--to", "0", "--keep-state", "--dry-run")
-    assert tried.returncode == 0, tried.stderr.decode()
-    assert b"count twice in state session" in tried.stdout
-    assert b"nothing was changed" in tried.stdout
-    assert shown(settings)[chosen]["lag"] == 0
-    unanswered = lam(settings, "offsets", "reset", place, "--to", "0", "--keep-state")
-    assert (unanswered.returncode, shown(settings)[chosen]["lag"]) == (1, 0)
-    told = lam(settings, "offsets", "reset", place, "--to", "0", "--keep-state", "--yes")
-    assert told.returncode == 0, told.stderr.decode()
+    ends = {number: one["end"] for number, one in shown(settings).items()}
+    chosen = max(ends, key=lambda number: ends[number])
+    reset = ("offsets", "reset", f"{SESSION_EVENT}:{chosen}", "--to", "0")
+    assert "say --keep-state" in refusal(settings, *reset, "--yes")
+    tried = lam(settings, *reset, "--keep-state", "--dry-run")
+    assert "count twice in state session" in tried
+    assert "nothing was changed" in tried
+    lam(settings, *reset, "--keep-state", status=1)
+    assert {one["lag"] for one in shown(settings).values()} == {0}
+    lam(settings, *reset, "--keep-state", "--yes")
     again = shown(settings)[chosen]["lag"]
     after = await read_all(settings, again)
     assert sum(after.values()) == sum(before.values()) + again
@@ -115,10 +143,8 @@ async def test_a_group_with_members_is_left_alone(settings: Settings) -> None:
     """Its members would go on from where they are."""
     async with running(settings) as engine:
         await engine.until(lambda: engine.seen == len(EVENTS))
-        told = lam(settings, "offsets", "reset", SESSION_EVENT, "--to", "end", "--keep-state", "--yes")
-    assert told.returncode == 2
-    assert b"has 1 members" in told.stderr
-    assert b"worker-0" in told.stderr
+        told = refusal(settings, "offsets", "reset", SESSION_EVENT, "--to", "end", "--keep-state", "--yes")
+    assert "has 1 members (worker-0" in told
 
 
 def test_records_deleted_before_they_were_read_stop_a_worker(settings: Settings) -> None:
@@ -146,7 +172,9 @@ def test_a_topic_made_anew_stops_a_worker(settings: Settings) -> None:
     old = ask_topics(admin, [topic], LIMIT_S)[topic]
     for one in admin.delete_topics([topic], operation_timeout=LIMIT_S).values():
         one.result(LIMIT_S)
+    until(lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics)
     apply(settings)
+    until(lambda: topic in admin.list_topics(timeout=LIMIT_S).topics)
     commit(settings, {0: 0, 1: 0}, {"topic_id": old.topic_id, "partitions": old.partitions, "commit": "c"})
     with pytest.raises(TopicChanged, match=rf"{topic}: offsets were committed on the topic of id {old.topic_id}"):
         checked(settings, admin, 2)
@@ -169,8 +197,7 @@ def test_partitions_that_were_added_stop_every_worker(settings: Settings) -> Non
         checked(settings, admin, 5)
     before = shown(settings)
     assert [before[number]["strange"] for number in range(6)] == ["repartitioned"] * 4 + [None] * 2
-    told = lam(settings, "offsets", "reset", SESSION_EVENT, "--to", "current", "--keep-state", "--yes")
-    assert told.returncode == 0, told.stderr.decode()
+    lam(settings, "offsets", "reset", SESSION_EVENT, "--to", "current", "--keep-state", "--yes")
     checked(settings, admin, *range(6))
     assert {number: one["committed"] for number, one in shown(settings).items()} == {
         number: before[number]["committed"] or 0 for number in range(6)
@@ -186,17 +213,14 @@ def test_what_a_log_does_not_hold_is_refused(settings: Settings) -> None:
         ("tombstone", "--to", "end", "--empty-state"): "name container-activity, mutation as well",
         (SESSION_EVENT, "--to", "soon"): "found --to soon; expected beginning",
     }.items():
-        told = lam(settings, "offsets", "reset", *arguments, "--yes")
-        assert told.returncode == 2
-        assert message in told.stderr.decode()
+        assert message in refusal(settings, "offsets", "reset", *arguments, "--yes")
 
 
 def test_a_time_is_the_first_record_at_or_after_it(settings: Settings) -> None:
     """Before all of them the beginning, after all of them the end."""
-    for time, expected in {"2020-01-01": 0, "2100-01-01T00:00:00Z": len(EVENTS)}.items():
-        told = lam(settings, "offsets", "reset", SESSION_EVENT, "--to", time, "--keep-state", "--dry-run", "--json")
-        assert told.returncode == 0, told.stderr.decode()
-        assert sum(one["new"] for one in json.loads(told.stdout)["partitions"]) == expected
+    for since, expected in {"2020-01-01": 0, "2100-01-01T00:00:00Z": len(EVENTS)}.items():
+        told = lam(settings, "offsets", "reset", SESSION_EVENT, "--to", since, "--keep-state", "--dry-run", "--json")
+        assert sum(one["new"] for one in json.loads(told)["partitions"]) == expected
 
 
 @given(st.integers(0, 10**15))
