@@ -10,9 +10,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from topics.clients import admin_client
 from topics.errors import ConfigurationError
-from topics.group_offsets import GroupOffset, ask_topics, group_offsets, observing
+from topics.group_offsets import GroupOffset, group_offsets, topics_now
 from topics.offset_checks import TopicNow
 from topics.resetting import (
     Move,
@@ -20,7 +19,6 @@ from topics.resetting import (
     named_places,
     plan,
     refuse_half_a_group,
-    refuse_members,
     reset,
     states_of,
     target,
@@ -40,8 +38,7 @@ def show(as_json: AsJson = False) -> None:
     """
     settings = load_settings()
     found = group_offsets(settings)
-    with observing(settings):
-        topics = ask_topics(admin_client(settings), {one.topic for one in found}, timeout_s=settings.request_timeout_s)
+    topics = topics_now(settings, {one.topic for one in found})
     if as_json:
         told = [_told(one, topics[one.topic]) for one in found]
         print(json.dumps({"group": settings.group_id, "partitions": told}))
@@ -83,8 +80,6 @@ def reset_offsets(
         _print_moves(moves, states, empty_state)
     deleted: dict[str, int] | None = None
     if not dry_run:
-        with observing(settings):
-            refuse_members(settings, admin_client(settings))
         if not yes:
             typer.confirm("Set these offsets?", abort=True, err=True)
         deleted = reset(settings, moves, states if empty_state else ())
