@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -176,7 +177,7 @@ def test_a_topic_made_anew_stops_a_worker(settings: Settings) -> None:
     apply(settings)
     until(lambda: topic in admin.list_topics(timeout=LIMIT_S).topics)
     commit(settings, {0: 0, 1: 0}, {"topic_id": old.topic_id, "partitions": old.partitions, "commit": "c"})
-    with pytest.raises(TopicChanged, match=rf"{topic}: offsets were committed on the topic of id {old.topic_id}"):
+    with pytest.raises(TopicChanged, match=f"on the topic of id {re.escape(old.topic_id)}"):
         checked(settings, admin, 2)
     assert [one["strange"] for one in shown(settings).values()] == ["remade", "remade", None, None]
     assert shown(settings)[0]["note"]["commit"] == "c"
