@@ -42,8 +42,8 @@ COORDINATOR_MOVES = frozenset(
 COORDINATOR_WAIT_S = 0.2
 
 OFFSET_GONE = (
-    "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; look "
-    "at both, and set the group's offsets with Kafka's own tools to say where to go on"
+    "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; "
+    "`lam offsets show` tells which, `lam offsets reset` sets the group's offsets to say where to go on"
 )
 ADVICE = {KafkaError._AUTO_OFFSET_RESET: OFFSET_GONE, KafkaError.OFFSET_OUT_OF_RANGE: OFFSET_GONE}
 

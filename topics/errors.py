@@ -15,6 +15,8 @@ LamstreamError
         +-- RestoreFailed      state could not be rebuilt from its changelog
         +-- OutputTooLarge     an output record exceeds its topic's limit
         +-- TooMuchPoison      an agent failed on one record after another
+        +-- OffsetsOutOfLog    a committed offset lies outside what the topic holds
+        +-- TopicChanged       a topic was made anew, or has another number of partitions
 """
 
 from __future__ import annotations
@@ -76,3 +78,11 @@ class OutputTooLarge(StreamStopped):
 
 class TooMuchPoison(StreamStopped):
     """An agent failed on so many records in a row that the fault is hardly theirs."""
+
+
+class OffsetsOutOfLog(StreamStopped):
+    """Records below the group's offset are gone, or the log ends before it; going on would skip records."""
+
+
+class TopicChanged(StreamStopped):
+    """A topic is no longer the one that offsets were committed on; going on would mix up keys or records."""

@@ -18,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from topics.clients import admin_client, reader
-from topics.consuming import Record, take
+from topics.consuming import Record, TopicNumber, take
 from topics.errors import RestoreFailed
 from topics.settings import Settings
 
@@ -27,37 +27,45 @@ log = logging.getLogger(__name__)
 POLL_RECORDS = 10_000
 POLL_S = 0.2
 TELL_EVERY_S = 5.0
-LEADER_MOVES = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+LEADER_MOVES = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.OFFSET_NOT_AVAILABLE}
+)
 LEADER_WAIT_S = 0.1
 
+Offsets = dict[TopicNumber, int]
 
-def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
+
+def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> Offsets:
     """The log's end of each partition, open transactions included.
 
     A read_committed consumer asked for the same answers with the last stable offset, which lies below a committed
-    transaction whose marker is late; what it hides would be missing after a restore.
-    Waits while a partition's leader is being elected or not yet known, as after a topic's creation. Raises
-    KafkaException where the broker does not answer in time.
+    transaction whose marker is late; what it hides would be missing after a restore. Waits and raises as
+    `listed_offsets`.
+    """
+    return listed_offsets(admin, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED, timeout_s)  # type: ignore[no-untyped-call]
+
+
+def listed_offsets(
+    admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec, isolation: IsolationLevel, timeout_s: float
+) -> Offsets:
+    """The offset that `spec` asks for of each partition, by full topic name and number; -1 where a time has none.
+
+    Waits while a partition's leader is being elected, not yet known, or does not know its end, as after a topic's
+    creation. Raises KafkaException where the broker does not answer in time.
     """
     deadline = time.monotonic() + timeout_s
+    # A client that does not know the leader yet would send this only when its timers next look, up to 3 s later.
+    for topic in {tp.topic for tp in partitions}:
+        admin.list_topics(topic, timeout=timeout_s)
+    asked = dict.fromkeys(partitions, spec)
     while True:
         try:
-            return _end_offsets(admin, partitions, timeout_s)
+            answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=timeout_s)
+            return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
         except KafkaException as error:
             if error.args[0].code() not in LEADER_MOVES or time.monotonic() >= deadline:
                 raise
             time.sleep(LEADER_WAIT_S)
-
-
-def _end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
-    # A client that does not know the leader yet would send this only when its timers next look, up to 3 s later.
-    admin.list_topics(partitions[0].topic, timeout=timeout_s)
-    answers = admin.list_offsets(
-        {partition: OffsetSpec.latest() for partition in partitions},  # type: ignore[no-untyped-call]
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        request_timeout=timeout_s,
-    )
-    return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
 
 
 def read_to_end(

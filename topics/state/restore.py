@@ -67,7 +67,12 @@ def _take(records: list[Record], state: PartitionedState, restored: Restored) ->
 
 
 def _take_time(key: str, value: bytes | None, restored: Restored) -> None:
-    if value and key == WATERMARK_KEY:
-        restored.watermark = max(restored.watermark, int(value))
-    elif value and key.startswith(SOURCE_KEY_PREFIX):
-        restored.sources[key.removeprefix(SOURCE_KEY_PREFIX)] = int(value)
+    # A key that is deleted says that the state was emptied: time begins anew with it.
+    if key == WATERMARK_KEY:
+        restored.watermark = max(restored.watermark, int(value)) if value else BEFORE_ALL
+    elif key.startswith(SOURCE_KEY_PREFIX):
+        source = key.removeprefix(SOURCE_KEY_PREFIX)
+        if value:
+            restored.sources[source] = int(value)
+        else:
+            restored.sources.pop(source, None)

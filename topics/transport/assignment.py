@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_INVALID, TopicPartition
@@ -13,11 +13,12 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 from schemas.clocks import has_times
 from schemas.record_type import record_type
 from topics.breaker import Breaker
+from topics.note import Note
+from topics.offset_checks import TopicNow
 from topics.settings import Settings
 from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
 from topics.table import TOPICS, Group
-from topics.transport.note import Note
 from topics.transport.trial import Trial
 from topics.watermark import BEFORE_ALL
 
@@ -41,13 +42,6 @@ class Committed(NamedTuple):
 
 
 NOT_COMMITTED = Committed(OFFSET_INVALID)
-
-
-class TopicFacts(NamedTuple):
-    """What a note says of a topic: how many partitions it has, and its broker's id of it."""
-
-    partitions: int = 0
-    topic_id: str = ""
 
 
 @dataclass(eq=False)
@@ -111,13 +105,15 @@ class Partition:
         return self.trials.get(topic, Trial())
 
     def noted_positions(
-        self, commit: str, facts: Mapping[str, TopicFacts], trying: Mapping[str, Trial], *, at_rest: bool
+        self, commit: str, facts: Mapping[str, TopicNow], trying: Mapping[str, Trial], *, at_rest: bool
     ) -> list[TopicPartition]:
         """The position on each topic that has one, with its note; `trying` are topics about to be tried."""
         noted = []
         for topic, offset in self.positions.items():
-            trial, known = trying.get(topic) or self.trial(topic), facts.get(topic, TopicFacts())
-            note = Note(commit, known.partitions, known.topic_id, at_rest, trial.tries, trial.until, trial.alone)
+            trial, known = trying.get(topic) or self.trial(topic), facts.get(topic)
+            note = Note(commit, None, None, at_rest, trial.tries, trial.until, trial.alone)
+            if known is not None:
+                note = replace(note, partitions=known.partitions, topic_id=known.topic_id)
             noted.append(TopicPartition(topic, self.number, offset, note.encode()))
         return noted
 
@@ -180,7 +176,7 @@ class Assignment:
     factories: Mapping[str, StateFactory]
     partitions: dict[tuple[str, int], Partition] = field(default_factory=dict)
     partition_counts: Mapping[str, int] = field(default_factory=dict)
-    facts: Mapping[str, TopicFacts] = field(default_factory=dict)
+    facts: Mapping[str, TopicNow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._group_of = {

@@ -23,8 +23,7 @@ from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
 from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
-from topics.topic_ids import topic_ids
-from topics.transport.assignment import Assignment, Partition, Status, TopicFacts
+from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
 from topics.transport.faults import FaultInjected, Point, reach
@@ -173,10 +172,6 @@ class Cycle:
         counts = partition_counts(self._settings, needed)
         refuse_unequal(groups, counts)
         self._assignment.partition_counts = counts
-        ids = topic_ids(self._settings, read)
-        self._assignment.facts = {
-            self._settings.prefix + topic: TopicFacts(counts[topic], ids.get(topic, "")) for topic in read
-        }
         self._heartbeats = Heartbeats(int(self._settings.activity_interval_s * 1000), listening, counts)
 
     def _poll(self) -> Polled:

@@ -17,14 +17,16 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from topics.clients import admin_client
 from topics.consuming import TopicNumber, committed_offsets
 from topics.errors import CommitFailed, StreamStopped
+from topics.group_offsets import check_offsets
 from topics.metrics import Meter, states_of
+from topics.note import Note
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
 from topics.transport.faults import Point, reach
-from topics.transport.note import Note
 from topics.transport.polling import Polled, poll
 from topics.transport.span import Span
 from topics.transport.trial import Trial
@@ -104,6 +106,7 @@ class Member:
         self._rebalances: list[Rebalance] = []
         self._names = (f"{settings.identity}/{secrets.token_hex(4)}/{number}" for number in count())
         self._asked: str | None = None
+        self._admin = admin_client(settings)
         self.undecided = False
 
     @property
@@ -308,6 +311,7 @@ class Member:
         reach(Point.ASSIGN)
         try:
             committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
+            self._assignment.facts = check_offsets(self._settings, self._admin, consumer, committed)
         except KafkaException as error:
             raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
         restoring = self._assignment.assign(committed)

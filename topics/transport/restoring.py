@@ -61,8 +61,9 @@ class Restoring:
             raise RestoreFailed(
                 f"partition {partition.number}: its changelog holds state, but the group has no committed offset on "
                 f"{' or '.join(partition.topics)}: offsets expired or were deleted, or the changelog is another "
-                "stream's. Reading from the beginning would count again what the state holds: set the group's offsets "
-                "with Kafka's own tools, or delete the changelog, run `lam topics apply`, and begin with empty state"
+                "stream's. Reading from the beginning would count again what the state holds: `lam offsets reset "
+                "TOPIC --to ...` sets the group's offsets, with --keep-state where the state stands there, else with "
+                "--empty-state"
             )
 
     def stop(self) -> None:

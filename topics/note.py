@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
-
-LONGEST = 4096
-"""Characters of metadata that a broker takes by default (offset.metadata.max.bytes)."""
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -17,14 +15,14 @@ class Note:
     """The note of one topic partition.
 
     `commit` names the commit, so that whoever asked for it can find out whether it happened. `partitions` is how many
-    the topic had, `topic_id` what its broker calls it. `at_rest`: the worker let go of the partition in order; without
-    it the worker that had it may have died of a record behind the offset. `tries`, `until` and `alone` are those of its
-    Trial.
+    the topic had, `topic_id` what its broker calls it; None where that was not told. `at_rest`: the worker let go of
+    the partition in order; without it the worker that had it may have died of a record behind the offset. `tries`,
+    `until` and `alone` are those of its Trial.
     """
 
     commit: str = ""
-    partitions: int = 0
-    topic_id: str = ""
+    partitions: int | None = None
+    topic_id: str | None = None
     at_rest: bool = False
     tries: int = 0
     until: int = 0
@@ -36,14 +34,18 @@ class Note:
 
     @classmethod
     def of(cls, metadata: str | None) -> Note | None:
-        """The note that metadata holds; None for anything else, such as that of another tool."""
+        """The note that metadata holds; None for what is no JSON object, such as that of another tool.
+
+        What is of another kind than it should be, or of a later version, is passed over.
+        """
         try:
-            found = json.loads(metadata or "") if len(metadata or "") <= LONGEST else None
-        except ValueError:
+            found = json.loads(metadata or "")
+        except (ValueError, RecursionError):
             return None
         if not isinstance(found, dict):
             return None
-        blank = asdict(cls())
-        if any(name not in blank or type(value) is not type(blank[name]) for name, value in found.items()):
-            return None
-        return cls(**found)
+        known: dict[str, Any] = {name: value for name, value in found.items() if type(value) is KINDS.get(name)}
+        return cls(**known)
+
+
+KINDS = {"commit": str, "partitions": int, "topic_id": str, "at_rest": bool, "tries": int, "until": int, "alone": bool}
