@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from confluent_kafka import Producer
+from confluent_kafka import KafkaException, Producer
+from confluent_kafka.admin import AdminClient
 
 from topics.clients import producer
 from topics.errors import ConfigurationError
@@ -24,6 +25,8 @@ LIMITS = (
     "exactly once needs a real Kafka"
 )
 ANSWER_S = 10.0
+CLUSTER_ID_PREFIX = "mockCluster"
+"""What the id of every mock cluster begins with."""
 
 
 @contextmanager
@@ -50,3 +53,21 @@ def make_topics(settings: Settings, names: Iterable[str] | None = None) -> None:
                 f"{settings.broker} did not make topic {settings.prefix + name} with {PARTITIONS} partitions "
                 f"({made.error}); is it an embedded broker? `lam topics apply` is for real ones"
             )
+
+
+def refuse_embedded(admin: AdminClient, settings: Settings, purpose: str) -> None:
+    """Raises ConfigurationError where the broker is an embedded one, or does not answer.
+
+    It takes transactions and keeps none of their promises, so that only its id tells.
+    """
+    try:
+        cluster = admin.list_topics(timeout=settings.request_timeout_s).cluster_id
+    except KafkaException as error:
+        raise ConfigurationError(
+            f"no broker answers at {settings.broker} ({error.args[0].str()}); is LAM_BROKER right?"
+        ) from error
+    if (cluster or "").startswith(CLUSTER_ID_PREFIX):
+        raise ConfigurationError(
+            f"{settings.broker} is an embedded broker, which has no transactions; {purpose} needs a real Kafka: "
+            "`make kafka` starts one, LAM_BROKER names it"
+        )

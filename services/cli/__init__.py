@@ -7,7 +7,7 @@ import sys
 import typer
 
 from schemas.errors import LamstreamError
-from services.cli import config, decision, demo, lag, publish, replay, shop, site, tail, topics, train, worker
+from services.cli import config, decision, demo, dlq, lag, publish, replay, shop, site, tail, topics, train, worker
 
 cli = typer.Typer(
     name="lam",
@@ -25,6 +25,7 @@ cli.command(name="tail")(tail.tail)
 cli.command(name="lag")(lag.lag)
 cli.command(name="config")(config.config)
 cli.add_typer(topics.topics, name="topics")
+cli.add_typer(dlq.dlq, name="dlq")
 cli.add_typer(decision.decision, name="decision")
 cli.add_typer(site.site, name="site")
 cli.add_typer(train.train, name="train")
