@@ -16,20 +16,17 @@ from typer.testing import CliRunner, Result
 from schemas.record_type import record_type
 from schemas.tree import schema_fingerprint
 from services.cli import cli
-from services.dlq.choice import choice
 from services.dlq.history import history_of
-from services.dlq.letters import Letter
-from services.dlq.reading import NoSuchLetter, letters
+from services.dlq.letters import Letter, letter_of
+from services.dlq.reading import NoSuchLetter
 from services.dlq.sending import RetryFailed, Sender
 from services.showing import view
 from tests.kafka import Broker
 from tests.services.test_topic_commands import lam
-from tests.topics.engine import engine_settings, running
+from tests.topics.engine import engine_settings, running, whole_topic
 from tests.topics.events import ENCODER, event, publish, publish_raw
 from topics.clients import producer
-from topics.consuming import Record
 from topics.errors import ConfigurationError
-from topics.following import follow
 from topics.settings import Settings, load_settings
 from topics.table import RETRIED_TOPIC, SCHEMAS_TOPIC
 
@@ -58,13 +55,8 @@ def publish_schema(settings: Settings, schema: dict[str, Any]) -> None:
     assert client.flush(30) == 0
 
 
-def lying(settings: Settings, topic: str = "session-event") -> list[Record]:
-    """Every committed record of a topic."""
-    return [one for some in follow(settings, settings.prefix + topic, "beginning", until_end=True) for one in some]
-
-
 def diverted(settings: Settings) -> list[Letter]:
-    return sorted(letters(settings, choice(0)), key=lambda one: one.place)
+    return [letter_of(one, settings.prefix) for one in whole_topic(settings, "session-event.dlq")]
 
 
 def dlq(settings: Settings, *arguments: str, **further: str) -> Result:
@@ -90,6 +82,8 @@ async def divert(broker: Broker) -> Settings:
     async with running(settings) as engine:
         publish(settings.broker, settings.prefix + "session-event", [event(99)])
         await engine.until(lambda: engine.seen == 1)
+    # Commands read to the stable end, which a commit reaches only when its markers are written.
+    assert len(diverted(settings)) == len(bad)
     return settings
 
 
@@ -128,11 +122,11 @@ async def test_letters_are_listed_shown_and_copied(broker: Broker, tmp_path: Pat
 async def test_what_is_mended_goes_back_once_and_takes_effect(kafka: str) -> None:
     """Mended letters are folded, once; what fails again comes back with its history, and goes again on a word."""
     settings = await divert(Broker(kafka, transactional=True))
-    before = len(lying(settings))
+    before = len(whole_topic(settings, "session-event"))
     dry = told(settings, "retry", "--dry-run", "--reason", "unknown_schema", "--reason", "not_avro")
     assert (dry["to_send"], dry["sent"], dry["by_topic"]) == (6, 0, {"session-event": 6})
     assert "--yes sends them" in str(dlq(settings, "retry").exception)
-    assert len(lying(settings)) == before
+    assert len(whole_topic(settings, "session-event")) == before
 
     publish_schema(settings, stranger())
     sent = told(settings, "retry", "--yes", "--reason", "unknown_schema", "--reason", "not_avro")
@@ -141,7 +135,7 @@ async def test_what_is_mended_goes_back_once_and_takes_effect(kafka: str) -> Non
     assert (twice["to_send"], twice["sent"], {one["kind"] for one in twice["refused"]}) == (0, 0, {"retried"})
     by_id = told(settings, "retry", sent_id(settings), "--yes", "--again")
     assert by_id["sent"] == 0
-    assert len(lying(settings)) == before + 6
+    assert len(whole_topic(settings, "session-event")) == before + 6
     assert {row["reason"]: row["retried"] for row in told(settings, "list")} == {
         "unknown_schema": STRANGERS,
         "not_avro": 1,
@@ -161,7 +155,7 @@ async def test_what_is_mended_goes_back_once_and_takes_effect(kafka: str) -> Non
     assert sorted(one["kind"] for one in refused["refused"]) == ["failed_again", "retried"]
     assert told(settings, "retry", "--yes", "--again", "--reason", "not_avro")["sent"] == 1
     assert told(settings, "retry", "--yes", "--again", "--reason", "not_avro")["sent"] == 0
-    assert [one.value() for one in lying(settings)].count(NOT_AVRO) == 3
+    assert [one.value() for one in whole_topic(settings, "session-event")].count(NOT_AVRO) == 3
     (newest,) = [one["retried"] for one in markers(settings) if one["letter"] == str(back.place)]
     assert newest["attempt"] == 2
 
@@ -171,7 +165,7 @@ def sent_id(settings: Settings) -> str:
 
 
 def markers(settings: Settings) -> list[dict[str, Any]]:
-    found = lying(settings, RETRIED_TOPIC)
+    found = whole_topic(settings, RETRIED_TOPIC)
     return view(RETRIED_TOPIC, lambda store: None).records(found)
 
 
@@ -179,12 +173,12 @@ def markers(settings: Settings) -> list[dict[str, Any]]:
 async def test_a_kill_in_the_middle_sends_nothing_twice(kafka: str, fault: str) -> None:
     """Before its commit nothing went, behind it everything did; the next run knows which."""
     settings = await divert(Broker(kafka, transactional=True))
-    before = len(lying(settings))
+    before = len(whole_topic(settings, "session-event"))
     killed = lam(settings, "dlq", "retry", "--yes", LAM_FAULTS=fault)
     assert killed.returncode == -signal.SIGKILL
     after = told(settings, "retry", "--yes")
     assert after["sent"] == (7 if fault.startswith("commit:") else 0)
-    back = lying(settings)[before:]
+    back = whole_topic(settings, "session-event")[before:]
     assert sorted(one.value() or b"" for one in back) == sorted(one.value or b"" for one in diverted(settings))
     assert told(settings, "retry", "--yes")["sent"] == 0
 
@@ -192,7 +186,7 @@ async def test_a_kill_in_the_middle_sends_nothing_twice(kafka: str, fault: str) 
 async def test_of_two_at_once_the_later_sends(kafka: str) -> None:
     """The earlier one is fenced with its transaction, and told so; what it held goes once."""
     settings = await divert(Broker(kafka, transactional=True))
-    before, chosen = len(lying(settings)), diverted(settings)
+    before, chosen = len(whole_topic(settings, "session-event")), diverted(settings)
     earlier, later = Sender(settings), Sender(settings)
     assert [earlier.start().of(one) for one in chosen] == [None] * len(chosen)
     assert [later.start().of(one) for one in chosen] == [None] * len(chosen)
@@ -200,7 +194,7 @@ async def test_of_two_at_once_the_later_sends(kafka: str) -> None:
     with pytest.raises(RetryFailed, match="another `lam dlq retry` began"):
         earlier.send(chosen, 2)
     later.close()
-    assert len(lying(settings)) == before + len(chosen)
+    assert len(whole_topic(settings, "session-event")) == before + len(chosen)
 
 
 def test_without_transactions_nothing_goes_back(embedded: str) -> None:
