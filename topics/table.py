@@ -14,6 +14,7 @@ FOREVER = -1
 """Retention without an end."""
 DEAD_LETTER_SUFFIX = ".dlq"
 SCHEMAS_TOPIC = "lamstream-schemas"
+RETRIED_TOPIC = "lamstream-dlq-retried"
 MAX_RECORD_BYTES = 1_048_576
 MAX_DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
 """A dead letter is a record and what is wrong with it."""
@@ -213,6 +214,7 @@ _WRITTEN = (
         retention_ms=7 * DAY_MS,
     ),
     TopicSpec(SCHEMAS_TOPIC, "Writers' schemas by fingerprint.", compact=True, partitions=1),
+    TopicSpec(RETRIED_TOPIC, "Dead letters that `lam dlq retry` sent back, by id.", compact=True, partitions=1),
 )
 
 GROUPS = MappingProxyType(

@@ -12,6 +12,7 @@ from services.cli import (
     config,
     decision,
     demo,
+    dlq,
     lag,
     offsets,
     publish,
@@ -42,6 +43,7 @@ cli.command(name="config")(config.config)
 cli.add_typer(worker.worker, name="worker")
 cli.add_typer(topics.topics, name="topics")
 cli.add_typer(offsets.offsets, name="offsets")
+cli.add_typer(dlq.dlq, name="dlq")
 cli.add_typer(decision.decision, name="decision")
 cli.add_typer(site.site, name="site")
 cli.add_typer(state.state, name="state")

@@ -15,7 +15,7 @@ from topics.offset_checks import Log, Strangeness, TopicNow, strange_offset, str
 
 OFFSETS = st.integers(0, 2**62)
 LOGS = st.lists(OFFSETS, min_size=3, max_size=3).map(lambda found: Log(*sorted(found)))
-NOTES = st.builds(Note, st.none() | st.integers(1, 100), st.none() | st.text(max_size=22))
+NOTES = st.builds(Note, partitions=st.none() | st.integers(1, 100), topic_id=st.none() | st.text(max_size=22))
 TOPICS = st.builds(TopicNow, st.integers(1, 100), st.text(max_size=22))
 
 

@@ -69,7 +69,7 @@ def _take(records: list[Record], state: PartitionedState, restored: Restored) ->
 def _take_time(key: str, value: bytes | None, restored: Restored) -> None:
     # A key that is deleted says that the state was emptied: time begins anew with it.
     if key == WATERMARK_KEY:
-        restored.watermark = max(restored.watermark, int(value)) if value else BEFORE_ALL
+        restored.watermark = int(value) if value else BEFORE_ALL
     elif key.startswith(SOURCE_KEY_PREFIX):
         source = key.removeprefix(SOURCE_KEY_PREFIX)
         if value:
