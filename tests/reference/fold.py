@@ -112,7 +112,7 @@ class PartitionFold:
         else:
             visit.fold(event, t)
             counts.folded += 1
-        self.changed(visit)
+            self.changed(visit)
         self._enqueue(visit)
 
     def advance(self, watermark: int) -> None:
@@ -132,7 +132,7 @@ class PartitionFold:
                     self._enqueue(visit)
 
     def changed(self, visit: Visit) -> None:
-        """What follows once an event was folded, or capped."""
+        """What follows once an event was folded."""
 
     def fired(self, visit: Visit, timer: FiredTimer) -> None:
         """What follows once a timer fired, before anything else happens to its visit."""
