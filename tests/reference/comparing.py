@@ -66,7 +66,7 @@ def _topic(what: str, found: Iterable[Record], wanted: Mapping[str, Record], key
             if not same(field, there[name].get(field), value):
                 yield f"{what} {name}: {field} is {there[name].get(field)!r}, must be {value!r}"
         for field in there[name].keys() - record.keys() - NOT_EXPECTED:
-            if there[name][field] is not None:
+            if there[name][field] not in (None, ""):
                 yield f"{what} {name}: {field} is {there[name][field]!r}, must not be there"
 
 

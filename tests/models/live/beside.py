@@ -10,7 +10,7 @@ from typing import Any
 
 from models.ava.catalog import installed_catalog
 from models.ava.deciding import SAMPLE_RATE, Decider, Policy
-from models.behaviour.config import HOUR_MS, SECOND_MS
+from models.behaviour.config import HOUR_MS, SECOND_MS, FoldConfig
 from models.serving.scorer import Scorer
 from models.shop.config import ShopConfig
 from models.shop.shop import Sent, Shop
@@ -22,6 +22,7 @@ from tests.reference.live import ExpectedLive, Message, expected_live
 
 EVERY_ONE = 1.0
 """All evaluations are recorded, and so compared."""
+SMALL = FoldConfig(event_cap=60, bot_threshold=12)
 STEP_MS = 10 * SECOND_MS
 CLOSES_ALL_MS = 30 * HOUR_MS
 SESSIONS = 16
@@ -35,7 +36,7 @@ class Beside:
     """A partition that notes what it was given.
 
     bound: how far, in points, the scorer may move a signal. sample_rate: share of the evaluations without a conclusion
-    that are recorded.
+    that are recorded. small: visits are capped, and bots' visits told, after a few events.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class Beside:
         *,
         bound: float = 0.0,
         sample_rate: float = EVERY_ONE,
+        small: bool = False,
     ) -> None:
         self.configs = list(configs)
         self.messages: list[Message] = []
         self._options = {"bound": bound, "sample_rate": sample_rate}
-        made = minds(configs=self.configs, scorer=scorer)
+        self._limits = SMALL if small else FoldConfig()
+        made = minds(configs=self.configs, scorer=scorer, config=self._limits)
         policy = Policy(installed_catalog(), "" if scorer is None else scorer.version, **self._options)
         self.partition = LivePartition(replace(made, decider=Decider(policy, made.draws)))
 
@@ -71,7 +74,8 @@ class Beside:
     def expected(self) -> ExpectedLive:
         """What the reference says must have left."""
         scored = self.partition.minds.scorer is not None
-        config = Config(clock="event")
+        limits = self._limits
+        config = Config(clock="event", cap=limits.event_cap, bot_threshold=limits.bot_threshold)
         return expected_live(config, KEY, self.configs, [self.messages], scored=scored, **self._options)
 
     def differences(self) -> list[str]:
@@ -151,8 +155,8 @@ PAGES = {
 }
 STEPS_S = (*(0.2, 0.9, 2.0, 4.0, 9.0) * 8, *(31.0, 65.0) * 4, 320.0, 620.0, 1_900.0)
 """Between two batches."""
-BACK_S = (*(0.0,) * 12, 3.0, 30.0, 200.0)
-"""By how much an event comes late."""
+BACK_S = (*(0.0,) * 60, *(3.0, 30.0, 200.0) * 4, -5.0, -2_000.0)
+"""By how much an event happened before it was sent; some clients' clocks are wrong."""
 CONSENTS = (*(((True, True),) * 60), (True, False), (False, False))
 """To analytics and to personalization."""
 
@@ -160,8 +164,8 @@ CONSENTS = (*(((True, True),) * 60), (True, False), (False, False))
 class Made:
     """A made-up stream: sessions that do anything at any time; each has a page until it views another."""
 
-    def __init__(self, seed: int, batches: int, scorer: Scorer | None = None, bound: float = 0.0) -> None:
-        self.beside = Beside(CONFIGS, scorer, bound=bound)
+    def __init__(self, seed: int, batches: int, scorer: Scorer | None = None, **options: Any) -> None:
+        self.beside = Beside(CONFIGS, scorer, **options)
         self._random = Random(seed)
         self._sessions = [f"s{number}" for number in range(SESSIONS)]
         self._site = {session: self._random.choice(SITE_IDS) for session in self._sessions}

@@ -18,7 +18,7 @@ from tests.reference.make import event
 from tests.reference.profiles import PROFILES
 
 BATCHES = 120
-SEEDS = range(3)
+SEEDS = range(4)
 BOUND = 20.0
 """How far, in points, a scorer moves signals in some of the streams."""
 UNMADE = {"consent_withheld"}
@@ -38,8 +38,8 @@ def scorer() -> Scorer:
 
 @pytest.fixture(scope="module")
 def streams(scorer: Scorer) -> list[Beside]:
-    """Without a scorer, with a shadow, with one that moves signals; and a visit that is told much."""
-    choices: list[dict[str, Any]] = [{}, {"scorer": scorer}, {"scorer": scorer, "bound": BOUND}]
+    """Without a scorer, with a shadow, with one that moves signals, with limits to reach; and a visit told much."""
+    choices: list[dict[str, Any]] = [{}, {"scorer": scorer}, {"scorer": scorer, "bound": BOUND}, {"small": True}]
     return [*(Made(seed, BATCHES, **choices[seed % len(choices)]).beside for seed in SEEDS), told_much()]
 
 
