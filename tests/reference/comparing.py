@@ -29,45 +29,41 @@ def differences(
     updates: Iterable[Record],
     deltas: Iterable[Record],
 ) -> list[str]:
-    """What differs, in words, nothing where all is right: the records of decision, intervention, reward-update and
-    reward-delta, each topic in whatever order."""
-    concluded, suppressed = _split(decisions, lambda one: one["result"] != "suppress")
-    rewards, exposures = _split(updates, lambda one: one["subject"] == "decision")
+    """What differs, in words, nothing where all is right.
+
+    The records of decision, intervention, reward-update and reward-delta, each topic in whatever order; each is read
+    once, so that a generator will do.
+    """
     return [
-        *_topic("decision", concluded, expected.decisions, "decision_id"),
-        *_topic("suppressed decision", suppressed, expected.suppressed, "decision_id"),
-        *_topic("intervention", interventions, expected.interventions, "intervention_id"),
-        *_topic("reward", rewards, expected.rewards, "reward_id"),
-        *_topic("exposure", exposures, expected.exposures, "reward_id"),
+        *_topic("decision_id", decisions, {**expected.decisions, **expected.suppressed}),
+        *_topic("intervention_id", interventions, expected.interventions),
+        *_topic("reward_id", updates, {**expected.rewards, **expected.exposures}),
         *_arms(deltas, expected.arms),
     ]
 
 
-def _split(records: Iterable[Record], first: Any) -> tuple[list[Record], list[Record]]:
-    both: tuple[list[Record], list[Record]] = [], []
-    for one in records:
-        both[not first(one)].append(one)
-    return both
-
-
-def _topic(what: str, found: Iterable[Record], wanted: Mapping[str, Record], key: str) -> Iterator[str]:
-    there: dict[str, Record] = {}
+def _topic(key: str, found: Iterable[Record], wanted: Mapping[str, Record]) -> Iterator[str]:
+    met: set[str] = set()
     for one in found:
-        if one[key] in there:
-            yield f"{what} {one[key]}: told twice"
-        there[one[key]] = one
-    for name in there.keys() - wanted.keys():
-        yield f"{what} {name}: told, but must not be"
-    for name, record in wanted.items():
-        if name not in there:
-            yield f"{what} {name}: not told"
+        name = one[key]
+        if name in met:
+            yield f"{key} {name}: told twice"
+        met.add(name)
+        if name not in wanted:
+            yield f"{key} {name}: told, but must not be"
             continue
-        for field, value in record.items():
-            if not same(field, there[name].get(field), value):
-                yield f"{what} {name}: {field} is {there[name].get(field)!r}, must be {value!r}"
-        for field in there[name].keys() - record.keys() - NOT_EXPECTED:
-            if there[name][field] not in (None, ""):
-                yield f"{what} {name}: {field} is {there[name][field]!r}, must not be there"
+        yield from (f"{key} {name}: {what}" for what in _fields(one, wanted[name]))
+    for name in wanted.keys() - met:
+        yield f"{key} {name}: not told"
+
+
+def _fields(found: Record, wanted: Record) -> Iterator[str]:
+    for field, value in wanted.items():
+        if not same(field, found.get(field), value):
+            yield f"{field} is {found.get(field)!r}, must be {value!r}"
+    for field in found.keys() - wanted.keys() - NOT_EXPECTED:
+        if found[field] not in (None, ""):
+            yield f"{field} is {found[field]!r}, must not be there"
 
 
 def same(field: str, found: Any, wanted: Any) -> bool:
