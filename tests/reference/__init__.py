@@ -1,6 +1,8 @@
-"""The fold of docs/fold.md once more, as plain Python over dicts, event by event.
+"""The fold of docs/fold.md and the decisions of docs/live.md once more, as plain Python over dicts, event by event.
 
 The oracle of the property tests and of the checks after fault injection. It shares no code with the product: only the
-standard library enters, and the enum symbols of `schemas/avsc/session-event.avsc`. Modules follow the sections of
-docs/fold.md; where code and page differ, the page is right.
+standard library enters, and data files, which are the enum symbols of `schemas/avsc`, the catalog of frictions, and the
+scorer's release, whose graph onnxruntime runs. Modules follow the sections of the two pages; where code and page
+differ, the page is right. `fold.py` is a partition of visits; `live.py` adds decisions, rewards and exposures, and says
+under which conditions and by which conventions that holds; `comparing.py` sets the stream's records beside it.
 """

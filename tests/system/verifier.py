@@ -65,7 +65,7 @@ def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | No
     wanted = Expected(Outcome(), {}, {}, set())
     for number, messages in read_topic(settings, "session-event").items():
         fold = PartitionFold(config)
-        for message, event in _events([one for one in messages if (one.key(), one.value()) not in bad]):
+        for message, event in events_of([one for one in messages if (one.key(), one.value()) not in bad]):
             if event is None:
                 fold.advance(int(header(message, WATERMARK_HEADER) or b""))
             else:
@@ -99,7 +99,8 @@ def assert_equal(there: Outcome, wanted: Outcome) -> None:
         assert there.live[session] == features, session
 
 
-def _events(messages: list[Record]) -> list[tuple[Record, dict[str, Any] | None]]:
+def events_of(messages: list[Record]) -> list[tuple[Record, dict[str, Any] | None]]:
+    """Each message with the session event in it; with None where it holds none, as those that tell the time."""
     decoder = Decoder(record_type("session-event"), SchemaStore())
     decoded = decoder.decode([message.value() for message in messages])
     events: dict[int, dict[str, Any]] = dict(zip(decoded.rows.tolist(), decoded.batch.to_pylist(), strict=True))
