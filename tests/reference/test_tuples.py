@@ -46,7 +46,7 @@ kinds = st.tuples(
     st.booleans(),
     st.booleans(),
     st.tuples(*[st.floats(-1e4, 1e4, width=32)] * WIDTH),
-    st.integers(1, 25),
+    st.one_of(st.integers(1, 25), st.sampled_from([9, 10, 20, 30, 100])),
 )
 
 
@@ -140,7 +140,7 @@ mutations = st.builds(
     parent_id=st.sampled_from([PARENT, PARENT, None, "c-1"]),
 ).map(lambda made: made | {"hypothesis": " ".join(str(made[n]) for n in ("event_id", "version", "parent_id"))})
 tombstones = st.builds(tombstone, st.sampled_from(["t-1", "t-2"]), occurred_at=st.sampled_from([RETIRED, RETIRED - 9]))
-drawn = st.lists(kinds, max_size=6)
+drawn = st.lists(kinds, max_size=5)
 sources = st.randoms(use_true_random=False)
 
 
@@ -179,6 +179,23 @@ def test_what_comes_late_is_in_the_final_tuple(
     assert_is(found[-1], wanted([one for one in late if "version" in one], [first], saws, parent))
 
 
+@pytest.mark.parametrize("n", [0, 1, 9, 10, 29, 30, 100, 101])
+@pytest.mark.parametrize("of_parent", [0, 29, 30])
+def test_bounds_of_visits_are_where_they_are_said_to_be(n: int, of_parent: int) -> None:
+    """10 for behaviour, 30 for a mean and for the parent's, 100 for a Beta: the bound itself and the number beside."""
+    source = random.Random(n)
+
+    def some(container: str, count: int) -> list[Saw]:
+        features = (1.0, 2.0, 3.0)
+        return visits(container, [(0, source.randrange(QUANTA), True, k % 2, k % 2, features, 1) for k in range(count)])
+
+    saws, parent = some("c-1", n), some(PARENT, of_parent)
+    hours = hours_of(one.seen for one in parent) if parent else None
+    story = [mutation(parent_id=PARENT), tombstone(), *rows_of(saws, source)]
+    (final,) = revisions([(story, FINAL)], hours)
+    assert_is(final, wanted(story[:1], story[1:2], saws, parent))
+
+
 def saw(quanta: int, held: bool = False, hour: int = BORN, **fields: Any) -> Seen:
     return Seen("c-1", "shop", ("s", 0), hour, 0, quanta, False, False, held)._replace(**fields)
 
@@ -202,6 +219,8 @@ def test_the_holdout_is_compared_with_the_others() -> None:
     assert interference(held, others) == (0.5, True)
     assert interference(held.less(Sums(1, QUANTA, QUANTA**2)), others) == (None, False)
     assert interference(held, held) == (0.0, False)
+    few, more, most = (summed([QUANTA] * ones + [0] * (50 - ones)) for ones in (19, 28, 30))
+    assert [interference(one, few)[1] for one in (more, most)] == [False, True], "2.2 standard errors, not 1.8"
     told = expected_reward([saw(QUANTA, held=True)] * 10 + [saw(QUANTA // 2)] * 20, None)
     assert (told["holdout_difference"], told["interference"]) == (0.5, True)
 
