@@ -37,7 +37,8 @@ from tests.reference.parents import beside
 from tests.reference.posteriors import expected_posteriors
 from tests.reference.sites import SiteSums, has_moved, is_news
 from tests.reference.tuples import Arrived, arrived, by_container, expected_tuple, makings, retirements, tuple_id
-from tests.system.reading import decoded, newest, read_topic, records
+from tests.system.ledger import Ledger
+from tests.system.reading import decoded, newest, read_topic
 from topics.consuming import Record as Kafka
 from topics.consuming import header
 from topics.settings import Clock, Settings
@@ -103,28 +104,27 @@ class Committed:
     """By visit, where known."""
 
 
-def read_committed(settings: Settings, bad: Container[Raw] = ()) -> Committed:
-    """Read all of it, but for the `bad` input records (key and value), which are dead letters."""
+def read_committed(settings: Settings, ledger: Ledger, bad: Container[Raw] = ()) -> Committed:
+    """Read what the ledger has not, but for the `bad` input records (key and value), which are dead letters."""
     told: defaultdict[ActivityKey, Told] = defaultdict(Told)
     for of_partition in read_topic(settings, "container-activity").values():
         values = [value for message in of_partition if (value := message.value()) is not None]
         for at in range(0, len(values), AT_ONCE):
             add_activity(told, decoded("container-activity", values[at : at + AT_ONCE]))
     configs = newest(settings, "site-config")
-    decisions = [one for one in records(settings, "decision") if one["result"] != "suppress"]
     return Committed(
         mutations=_arrived(settings, "mutation", bad),
         tombstones=_arrived(settings, "tombstone", bad),
-        rewards=records(settings, "reward-update"),
-        posteriors=newest(settings, "arm-posterior"),
+        rewards=ledger.rewards + ledger.exposures,
+        posteriors=ledger.posteriors,
         told=told,
-        stats=newest(settings, "container-stats"),
-        tuples=records(settings, "training-tuple"),
+        stats=ledger.stats,
+        tuples=ledger.tuples,
         containers=_containers(settings),
-        site_deltas=records(settings, "site-delta"),
+        site_deltas=ledger.site_deltas,
         stages=newest(settings, "site-stage"),
         holdout_shares={site: one["holdout_share"] for site, one in configs.items()},
-        decisions=Counter(map(_visit, decisions)),
+        decisions=Counter(map(_visit, ledger.decisions)),
     )
 
 

@@ -49,7 +49,7 @@ def assert_exact(stream: Stream) -> None:
     assert_consistent(ledger, wanted)
     assert {one["result"] for one in ledger.decisions} == {"fire", "no_op", "holdout"}
     assert ledger.posteriors.keys() >= {one["arm_id"] for one in ledger.exposures} != set()
-    assert_recomputed(read_committed(stream.settings), read_visits(stream.settings, CONFIG), KEY)
+    assert_recomputed(read_committed(stream.settings, ledger), read_visits(stream.settings, CONFIG), KEY)
 
 
 def test_a_late_joiner_and_a_leaver_share_the_work_exactly(kafka: str, tmp_path: Path, records: list[Sent]) -> None:
