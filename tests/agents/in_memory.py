@@ -21,7 +21,7 @@ from tests.reference.behaviour import Told, add_activity
 from tests.reference.closed import ClosedVisits
 from tests.reference.config import Config
 from tests.reference.tuples import Arrived, arrived
-from tests.system.recomputed import SCORER_INPUTS, Committed
+from tests.system.committed import SCORER_INPUTS, Committed
 from topics.watermark import BEFORE_ALL
 
 SHOP = ShopConfig(seed=7, visits_per_minute=40)

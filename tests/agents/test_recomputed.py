@@ -14,7 +14,8 @@ from agents.assembly import parents
 from tests.agents.in_memory import Stream
 from tests.models.live.partition import KEY
 from tests.reference.closed import ClosedVisits
-from tests.system.recomputed import Committed, assert_recomputed
+from tests.system.committed import Committed
+from tests.system.recomputed import assert_recomputed
 
 Record = dict[str, Any]
 

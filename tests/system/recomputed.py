@@ -6,22 +6,15 @@ the rewards. For a stream that has read all there is (`Stream.until_read`).
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter, defaultdict
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from collections.abc import Collection, Mapping
+from typing import Any
 
 import numpy as np
 
-from schemas.codec import Decoder
-from schemas.record_type import record_type
-from schemas.store import SchemaStore
-from tests.reference.behaviour import Behaviour, Speaking, Told, add_activity, of_visits, pooled, speaking
+from tests.reference.behaviour import Behaviour, Speaking, of_visits, pooled, speaking
 from tests.reference.closed import ClosedVisits
-from tests.reference.config import Config
 from tests.reference.containers import (
     HOUR_MS,
     ActivityKey,
@@ -36,23 +29,10 @@ from tests.reference.containers import (
 from tests.reference.parents import beside
 from tests.reference.posteriors import expected_posteriors
 from tests.reference.sites import SiteSums, has_moved, is_news
-from tests.reference.tuples import Arrived, arrived, by_container, expected_tuple, makings, retirements, tuple_id
-from tests.system.ledger import Ledger
-from tests.system.reading import decoded, newest, read_topic
-from topics.consuming import Record as Kafka
-from topics.consuming import header
-from topics.settings import Clock, Settings
-from topics.state.restore import RESERVED
-from topics.table import changelog_name
-from topics.watermark import WATERMARK_HEADER
-
-_RELEASES = Path(__file__).parents[2] / "models" / "serving" / "releases" / "scorer"
-_MANIFEST = max(_RELEASES.glob("*/manifest.json"), key=lambda path: int(path.parent.name))
-SCORER_INPUTS: tuple[str, ...] = tuple(one["name"] for one in json.loads(_MANIFEST.read_text())["inputs"])
-"""The features of container-activity, in its order, by the manifest of the newest release."""
+from tests.reference.tuples import Arrived, by_container, expected_tuple, makings, retirements, tuple_id
+from tests.system.committed import Committed, visit_of
 
 Record = dict[str, Any]
-Raw = tuple[bytes | None, bytes | None]
 Settled = Mapping[str, list[Seen] | None]
 """The visits of each container; None where it is open which count."""
 
@@ -67,79 +47,15 @@ ROUNDING = 1e-9
 """Relative, and of behaviour absolute: means and squares are merged in another order."""
 ROOT_OF_ROUNDING = 1e-8
 """Absolute: the bounds of delta are roots of variances, and rounding leaves some 1e-16 of a variance of 0."""
-AT_ONCE = 10_000
-"""Records decoded at once: rows of activity are wide."""
 OF_TIMING = ("revision", "final", "made_at")
 """Fields of a tuple that no reference can tell."""
 AGAINST_THE_PARENT = ("parent_n", "parent_mean", "delta", "low", "high")
 SITE_COUNTS = ("exposures", "tuples", "tuples_final", "rewards", "rewards_defaulted", "rewards_cut")
-MARKED = ["mutations", "late_mutations", "late_visits"]
-"""What is asked of a container's state."""
-
-
-@dataclass
-class Committed:
-    """What was put in, and what a committed reader finds."""
-
-    mutations: list[Arrived]
-    """In the order of their partitions, as are the next."""
-    tombstones: list[Arrived]
-    rewards: list[Record]
-    """reward-update, of decisions and containers."""
-    posteriors: dict[str, Record]
-    """The newest by arm."""
-    told: dict[ActivityKey, Told]
-    """container-activity, added up."""
-    stats: dict[str, Record]
-    """The newest by container."""
-    tuples: list[Record]
-    containers: dict[str, Record]
-    """What assembly remembers of each container, by its changelog."""
-    site_deltas: list[Record]
-    stages: dict[str, Record]
-    """The newest site-stage by site."""
-    holdout_shares: dict[str, float] = field(default_factory=dict)
-    """By site, of those with a config."""
-    decisions: Counter[Visit] | None = None
-    """By visit, where known."""
-
-
-def read_committed(settings: Settings, ledger: Ledger, bad: Container[Raw] = ()) -> Committed:
-    """Read what the ledger has not, but for the `bad` input records (key and value), which are dead letters."""
-    told: defaultdict[ActivityKey, Told] = defaultdict(Told)
-    for of_partition in read_topic(settings, "container-activity").values():
-        values = [value for message in of_partition if (value := message.value()) is not None]
-        for at in range(0, len(values), AT_ONCE):
-            add_activity(told, decoded("container-activity", values[at : at + AT_ONCE]))
-    configs = newest(settings, "site-config")
-    return Committed(
-        mutations=_arrived(settings, "mutation", bad),
-        tombstones=_arrived(settings, "tombstone", bad),
-        rewards=ledger.rewards + ledger.exposures,
-        posteriors=ledger.posteriors,
-        told=told,
-        stats=ledger.stats,
-        tuples=ledger.tuples,
-        containers=_containers(settings),
-        site_deltas=ledger.site_deltas,
-        stages=newest(settings, "site-stage"),
-        holdout_shares={site: one["holdout_share"] for site, one in configs.items()},
-        decisions=Counter(map(_visit, ledger.decisions)),
-    )
-
-
-def read_visits(settings: Settings, config: Config, bad: Container[Raw] = ()) -> ClosedVisits:
-    """Fold session-event with the reference, as `tests.system.verifier.expected` does."""
-    visits = ClosedVisits(config, SCORER_INPUTS)
-    for messages in read_topic(settings, "session-event").values():
-        good = [one for one in messages if (one.key(), one.value()) not in bad]
-        visits.fold(_events(good))
-    return visits
 
 
 def assert_recomputed(committed: Committed, visits: ClosedVisits, master_key: bytes) -> None:
     """All of it."""
-    exposed = {_visit(one) for one in committed.rewards if one["subject"] == "container"}
+    exposed = {visit_of(one) for one in committed.rewards if one["subject"] == "container"}
     held_out = visits.held_out(master_key, committed.holdout_shares, HOLDOUT_SHARE, exposed)
     seen = seen_by_container(committed.rewards, held_out, visits.config)
     watermark = min(visits.watermarks, default=0)
@@ -421,41 +337,5 @@ def _site_counts(committed: Committed) -> dict[str, Counter[str]]:
     return {site: +counts for site, counts in there.items() if +counts}
 
 
-def _visit(record: Record) -> Visit:
-    return record["session_id"], record["visit_started_at"]
-
-
 def _without(record: Record, names: Collection[str]) -> Record:
     return {name: value for name, value in record.items() if name not in names}
-
-
-def _arrived(settings: Settings, topic: str, bad: Container[Raw]) -> list[Arrived]:
-    """The records of an input in the order of its partitions, without deletions."""
-    messages = [one for of_partition in read_topic(settings, topic).values() for one in of_partition]
-    good = [one for one in messages if one.value() is not None and (one.key(), one.value()) not in bad]
-    read = decoded(topic, [one.value() or b"" for one in good])
-    clock: Literal["wall", "event"] = "event" if settings.clock is Clock.EVENT else "wall"
-    return [arrived(record, one.timestamp()[1], clock) for record, one in zip(read, good, strict=True)]
-
-
-def _containers(settings: Settings) -> dict[str, Record]:
-    """The newest record of each container in the changelog, without those forgotten and what it keeps of time."""
-    values: dict[bytes, bytes | None] = {}
-    for messages in read_topic(settings, changelog_name("container")).values():
-        values.update({one.key() or b"": one.value() for one in messages})
-    kept = {key.decode(): value for key, value in values.items() if value and not key.startswith(RESERVED.encode())}
-    read = Decoder(record_type("container-state"), SchemaStore()).decode(list(kept.values()))
-    assert not read.bad, read.bad[:3]
-    return dict(zip(kept, read.batch.select(MARKED).to_pylist(), strict=True))
-
-
-def _events(messages: Sequence[Kafka]) -> Iterator[tuple[Record | int, int]]:
-    """The events of a partition and the watermarks stated in it, each with Kafka's timestamp."""
-    decoder = Decoder(record_type("session-event"), SchemaStore())
-    for at in range(0, len(messages), AT_ONCE):
-        part = messages[at : at + AT_ONCE]
-        read = decoder.decode([one.value() for one in part])
-        events = dict(zip(read.rows.tolist(), read.batch.to_pylist(), strict=True))
-        for place, one in enumerate(part):
-            stated = int(header(one, WATERMARK_HEADER) or b"0")
-            yield events.get(place, stated), one.timestamp()[1]

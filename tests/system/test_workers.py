@@ -12,8 +12,9 @@ from services.publishing import CLOSE_ALL_MS
 from tests.models.live.partition import KEY
 from tests.models.shop.days import OPENS, opened, run
 from tests.reference.config import Config
+from tests.system.committed import read_committed, read_visits
 from tests.system.ledger import assert_consistent, read_ledger
-from tests.system.recomputed import assert_recomputed, read_committed, read_visits
+from tests.system.recomputed import assert_recomputed
 from tests.system.stream import Stream, stream_on
 from tests.system.verifier import assert_equal, expected, found
 from topics.lag import lags
