@@ -1,4 +1,4 @@
-"""The fold of docs/fold.md, the decisions of docs/live.md and the tuples of docs/assembly.md once more, as plain Python.
+"""The fold of docs/fold.md, the decisions of docs/live.md, the tuples of docs/assembly.md once more, as plain Python.
 
 The oracle of the property tests and of the checks after fault injection. It shares no code with the product: only the
 standard library enters (NumPy for the vectors of `behaviour.py`), and data files, which are the enum symbols of

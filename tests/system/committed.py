@@ -22,7 +22,7 @@ from tests.system.reading import decoded, newest, read_topic
 from topics.consuming import Record as Kafka
 from topics.consuming import header
 from topics.settings import Clock, Settings
-from topics.state.restore import RESERVED
+from topics.state.base import RESERVED
 from topics.table import changelog_name
 from topics.watermark import WATERMARK_HEADER
 
