@@ -17,13 +17,10 @@ from topics.log_end import Log, ask_logs, read_all
 from topics.settings import Settings
 from topics.source_clock import SOURCE_KEY_PREFIX
 from topics.state import snapshot
-from topics.state.base import PartitionedState
+from topics.state.base import LAYOUT_KEY_PREFIX, RESERVED, PartitionedState
 from topics.watermark import BEFORE_ALL
 
 log = logging.getLogger(__name__)
-
-RESERVED = "\x00"
-"""What no record key of a producer may begin with."""
 
 WATERMARK_KEY = RESERVED + "watermark"
 """Changelog key of the partition's watermark."""
@@ -90,11 +87,12 @@ class Restore:
         """Take records of a state's changelog, in order. Raises RestoreFailed for one that cannot be read."""
         self.progress.read += len(records)
         self.restored.records += len(records)
-        keys = [(record.key() or b"").decode() for record in records]
-        last = dict(zip(keys, [record.value() for record in records], strict=True))
-        for key in [key for key in last if key < BEHIND_RESERVED]:
-            _take_time(key, last.pop(key), self.restored)
-        self.states[state].load(list(last), list(last.values()))
+        # The last record of a key is all that counts, and keys recur: fewer of them are decoded.
+        last = {record.key() or b"": record.value() for record in records}
+        values = dict(zip(map(bytes.decode, last), last.values(), strict=True))
+        for key in [key for key in values if key < BEHIND_RESERVED and not key.startswith(LAYOUT_KEY_PREFIX)]:
+            _take_time(key, values.pop(key), self.restored)
+        self.states[state].load(list(values), list(values.values()))
 
 
 class _Reading(NamedTuple):
