@@ -100,6 +100,8 @@ def ask_logs(settings: Settings, partitions: list[TopicNumber]) -> dict[TopicNum
     The embedded broker knows no ids, and what it dropped is not told by it: both are left out there.
     Raises RestoreFailed where a topic is missing or does not answer.
     """
+    if not partitions:
+        return {}
     admin, limit = admin_client(settings), settings.request_timeout_s
     targets = [TopicPartition(*where) for where in partitions]
     try:
@@ -117,7 +119,7 @@ def ask_logs(settings: Settings, partitions: list[TopicNumber]) -> dict[TopicNum
 
 def topic_ids(admin: AdminClient, topics: Iterable[str], timeout_s: float) -> dict[str, str]:
     """The id that each topic was given when it was made. Raises KafkaException where one does not exist."""
-    asked = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=timeout_s)  # type: ignore[no-untyped-call]
+    asked = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=timeout_s)
     return {topic: str(answer.result().topic_id) for topic, answer in asked.items()}
 
 

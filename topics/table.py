@@ -11,7 +11,7 @@ from topics.errors import ConfigurationError
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 CHANGELOG_DELETES_KEPT_MS = DAY_MS
-"""How long at least a changelog keeps the record that deletes a key. Kafka's default, stated as snapshots rely on it."""
+"""How long at least a changelog keeps the record that deletes a key: Kafka's default; snapshots rely on it."""
 FOREVER = -1
 """Retention without an end."""
 DEAD_LETTER_SUFFIX = ".dlq"

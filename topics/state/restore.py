@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+import pyarrow as pa
+
 from topics.consuming import Record, TopicNumber
 from topics.errors import RestoreFailed, SnapshotUnusable
 from topics.faults import Point, reach
@@ -59,7 +61,8 @@ class Restore:
     """A partition to be restored into its empty `states`, each from the topic that `changelogs` names for it.
 
     `fresh` makes another empty state of a name; `has_offsets`: whether the group has committed offsets that build on
-    what the states held; `gone`: whether the partition was taken away meanwhile.
+    what the states held, and `built_on` the ids of the changelogs as those offsets name them; `gone`: whether the
+    partition was taken away meanwhile.
     """
 
     group: str
@@ -68,6 +71,7 @@ class Restore:
     states: dict[str, PartitionedState]
     fresh: Callable[[str], PartitionedState]
     has_offsets: bool
+    built_on: Mapping[str, str]
     gone: Callable[[], bool]
     progress: Progress = field(default_factory=Progress)
     restored: Restored = field(default_factory=Restored)
@@ -115,6 +119,7 @@ def restore_all(settings: Settings, restores: list[Restore], tell: Callable[[Tol
         if one.gone():
             continue
         one.topic_ids = {topic: logs[(topic, one.partition)].topic_id for topic in one.changelogs.values()}
+        _refuse_made_anew(one)
         begins = _begins(settings, one, logs, tell)
         for name, topic in one.changelogs.items():
             end = logs[(topic, one.partition)].end
@@ -164,7 +169,7 @@ def _begins(
     settings: Settings, one: Restore, logs: Mapping[TopicNumber, Log], tell: Callable[[Told], None]
 ) -> dict[str, int]:
     """Where to read each state's changelog from: behind the snapshot where one holds, which is then loaded."""
-    if settings.exactly_once:
+    if settings.exactly_once and one.where:
         place = snapshot.folder(settings, logs[one.where[0]].cluster_id)
         path = snapshot.path_of(place, one.group, one.partition)
         try:
@@ -173,7 +178,7 @@ def _begins(
             return begins
         except FileNotFoundError:
             pass
-        except (SnapshotUnusable, RestoreFailed, OSError) as problem:
+        except (SnapshotUnusable, RestoreFailed, OSError, pa.ArrowException) as problem:
             log.warning("%s: discarded, and rebuilt from the log: %s", path, problem)
             tell("discarded")
             one.empty()
@@ -189,6 +194,18 @@ def _begins(
                 "empty state"
             )
     return {name: logs[(topic, one.partition)].first for name, topic in one.changelogs.items()}
+
+
+def _refuse_made_anew(one: Restore) -> None:
+    for topic, found in one.topic_ids.items():
+        expected = one.built_on.get(topic, found)
+        if found != expected:
+            raise RestoreFailed(
+                f"{topic}: its id is {found}, and the group's offsets of partition {one.partition} build on rows that "
+                f"were in a topic of this name with id {expected}: it was deleted and made anew, its state is gone. "
+                "Delete the group's offsets to begin with empty state, or set them with Kafka's own tools to where to "
+                "go on without it"
+            )
 
 
 def _load(path: Path, one: Restore, logs: Mapping[TopicNumber, Log]) -> dict[str, int]:

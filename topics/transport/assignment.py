@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -15,8 +16,12 @@ from topics.breaker import Breaker
 from topics.settings import Settings
 from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
+from topics.state.restore import Progress
 from topics.table import TOPICS, Group
 from topics.watermark import BEFORE_ALL
+
+CHANGELOG_IDS = "changelogs"
+"""Name in the metadata of a committed offset of the ids of the changelogs whose rows stand at it."""
 
 StateFactory = Callable[[], PartitionedState]
 
@@ -39,7 +44,9 @@ class Partition:
     within that same poll commits. `committed` holds the offsets this worker committed last; state in memory is worth
     keeping only where the group still has those. `logged_watermark` is the watermark the changelog holds. `sources` is
     the clock of a partition whose time others tell; `told_interval` the last activity interval of which those who
-    listen to this one were told.
+    listen to this one were told. `progress` is that of its restore, while it is restored; `logged_records` how many
+    records its changelogs were given, or a restore read of them, since it was assigned. `changelog_ids` are the ids of
+    its changelog topics, committed with its offsets; `built_on` those that came with the offsets it was assigned at.
     """
 
     group: Group
@@ -55,6 +62,10 @@ class Partition:
     last_record: float = field(default_factory=time.monotonic)
     sources: SourceClock | None = None
     told_interval: int | None = None
+    progress: Progress | None = None
+    logged_records: int = 0
+    changelog_ids: Mapping[str, str] = field(default_factory=dict)
+    built_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_clock(self) -> bool:
@@ -81,7 +92,8 @@ class Partition:
     @property
     def topic_positions(self) -> list[TopicPartition]:
         """The position on each topic that has one."""
-        return [TopicPartition(topic, self.number, offset) for topic, offset in self.positions.items()]
+        named = json.dumps({CHANGELOG_IDS: dict(self.changelog_ids)}) if self.changelog_ids else ""
+        return [TopicPartition(topic, self.number, offset, named) for topic, offset in self.positions.items()]
 
     @property
     def changed(self) -> bool:
@@ -129,8 +141,11 @@ class Assignment:
         A partition whose offsets are those this worker committed last keeps its state; what is not assigned is freed.
         """
         offsets: dict[tuple[str, int], dict[str, int]] = {}
+        built_on: dict[tuple[str, int], dict[str, str]] = {}
         for tp in committed:
-            offsets.setdefault((self._group_of[tp.topic].name, tp.partition), {})[tp.topic] = tp.offset
+            key = self._group_of[tp.topic].name, tp.partition
+            offsets.setdefault(key, {})[tp.topic] = tp.offset
+            built_on.setdefault(key, {}).update(_changelog_ids(tp.metadata))
         for key in [key for key in self.partitions if key not in offsets]:
             self.partitions.pop(key).status = Status.GONE
         restoring = []
@@ -141,7 +156,7 @@ class Assignment:
                 continue
             if kept is not None:
                 kept.status = Status.GONE
-            self.partitions[key] = self._new(*key, at)
+            self.partitions[key] = self._new(*key, at, built_on[key])
             restoring.append(self.partitions[key])
         return restoring
 
@@ -159,7 +174,7 @@ class Assignment:
             partition.status = Status.GONE
         self.partitions.clear()
 
-    def _new(self, group_name: str, number: int, committed: dict[str, int]) -> Partition:
+    def _new(self, group_name: str, number: int, committed: dict[str, int], built_on: dict[str, str]) -> Partition:
         group, settings = self.groups[group_name], self.settings
         topics = tuple(settings.prefix + topic for topic in group.topics)
         breakers = {
@@ -178,4 +193,14 @@ class Assignment:
             committed=dict(committed),
             positions=known,
             sources=sources if group.sources else None,
+            built_on=built_on,
         )
+
+
+def _changelog_ids(metadata: str | None) -> dict[str, str]:
+    """What an offset's metadata says; whoever set it otherwise, as Kafka's own tools do, claims nothing."""
+    try:
+        told = json.loads(metadata or "{}")[CHANGELOG_IDS]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return {str(topic): str(id_) for topic, id_ in told.items()} if isinstance(told, dict) else {}

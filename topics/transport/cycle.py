@@ -67,7 +67,7 @@ class Cycle:
         self._reading = Reading(settings)
         self._global_topics = set(global_states)
         self._global_states = GlobalStates(settings, global_states, self._reading)
-        self._restoring = Restoring(settings, meter)
+        self._restoring = Restoring(settings, meter, assignment.factories)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
         self._heartbeats = Heartbeats(1, (), {})

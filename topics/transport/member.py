@@ -19,6 +19,7 @@ from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
 from topics.transport.polling import Polled, poll
+from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
 
 Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
@@ -74,6 +75,7 @@ class Member:
         self._consumer = consumer
         self._committer = committer
         self._assignment = assignment
+        self._snapshots = Snapshots(settings, meter)
         self._metrics = metrics
         self._rebalances: list[Rebalance] = []
         self._lost: str | None = None
@@ -119,6 +121,7 @@ class Member:
             for partition in partitions:
                 partition.kept(offsets_taken=taken)
             self._meter.committed(records, states_of(partitions))
+            self._snapshots.after_commit(partitions)
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""
@@ -145,6 +148,7 @@ class Member:
     def leave(self) -> None:
         """Close without committing what is open."""
         self._assignment.drop()
+        self._snapshots.close()
         self.span = Span()
         try:
             self._consumer.close()
