@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Mapping
 
 import pyarrow as pa
 
@@ -47,21 +47,13 @@ def refuse_other_columns(block: pa.RecordBatch, name: str, fields: list[pa.Field
             raise RestoreFailed(f"state {name}: column {field.name} of a block has nulls; {BEGIN_ANEW}")
 
 
-def keys_of_block(block: pa.RecordBatch, name: str) -> list[str]:
-    """The keys, distinct.
-
-    Raises RestoreFailed where one is twice in the block.
-    """
-    keys: list[str] = block.column("key").to_pylist()
-    if len(set(keys)) < len(keys):
-        raise RestoreFailed(f"state {name}: a block names a key twice; {BEGIN_ANEW}")
-    return keys
-
-
-def refuse_known_keys(known: Container[str], keys: Iterable[str], name: str) -> None:
-    """Raises RestoreFailed where a key is known already."""
-    if any(key in known for key in keys):
-        raise RestoreFailed(f"state {name}: a block holds keys that are there already; {BEGIN_ANEW}")
+def refuse_repeated_keys(found: int, expected: int, name: str) -> None:
+    """Raises RestoreFailed where a state has fewer keys after a block than keys were in both."""
+    if found != expected:
+        raise RestoreFailed(
+            f"state {name}: a block brought keys that are in it twice or were there before, expected {expected} keys, "
+            f"found {found}; {BEGIN_ANEW}"
+        )
 
 
 def refuse_open_span(state: PartitionedState, name: str) -> None:

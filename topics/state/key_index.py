@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -43,9 +44,16 @@ class KeyIndex:
         """The key's number."""
         return self._numbers.get(key)
 
-    def key(self, number: int) -> str | None:
-        """The key that has the number."""
-        return self._keys[number]
+    def keys(self, numbers: Int64s) -> list[str]:
+        """The keys of numbers.
+
+        Raises LookupError where one has none.
+        """
+        keys = self._keys
+        found = [keys[number] for number in numbers.tolist()]
+        if None in found:
+            raise LookupError(f"row {numbers[found.index(None)]} is not in use")
+        return cast("list[str]", found)
 
     def find_or_take(self, keys: Sequence[str]) -> tuple[Int64s, Int64s]:
         """The number of each of the distinct keys, and the numbers among them that were free before."""
@@ -67,22 +75,24 @@ class KeyIndex:
         self._keys.extend(keys[len(reused) :])
         return np.array(numbers, np.int64)
 
-    def extend(self, keys: Sequence[str]) -> None:
+    def extend(self, keys: Sequence[str]) -> Int64s:
         """Numbers that were never taken, in order, for distinct keys that have none."""
-        self._numbers.update(zip(keys, range(self.used, self.used + len(keys)), strict=True))
+        numbers = range(self.used, self.used + len(keys))
+        self._numbers.update(zip(keys, numbers, strict=True))
         self._keys.extend(keys)
+        return np.arange(numbers.start, numbers.stop)
 
     def link(self, key: str, number: int) -> None:
         """The key has the number again."""
         self._numbers[key] = number
         self._keys[number] = key
 
-    def unlink(self, number: int) -> str | None:
-        """The number's key, which is forgotten; the number is not free yet."""
-        key, self._keys[number] = self._keys[number], None
-        if key is not None:
-            del self._numbers[key]
-        return key
+    def unlink(self, numbers: Iterable[int]) -> None:
+        """Forget the keys of numbers, where they have one; they are not free yet."""
+        for number in numbers:
+            key, self._keys[number] = self._keys[number], None
+            if key is not None:
+                del self._numbers[key]
 
     def give_back(self, numbers: Iterable[int]) -> None:
         """Numbers without a key may be taken again."""

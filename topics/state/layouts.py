@@ -1,42 +1,22 @@
-"""Rows of other versions: which layouts a changelog describes, and how their rows become rows of this version's.
-
-Columns are matched by name. What a row of another version has and this one lacks is kept beside the row as a row of a
-layout of its own, of just those columns, and is written back behind the row; what it lacks begins with the default.
-"""
+"""Which layouts of rows a changelog describes, and the reading of records of any of them."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import repeat
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
 from schemas.errors import SchemaError
-from schemas.row_layout import LAYOUT_ID_BYTES, Column, RowLayout, described, description_id
+from schemas.row_layout import LAYOUT_ID_BYTES, RowLayout, described, description_id
 from topics.errors import RestoreFailed
 from topics.state.base import LAYOUT_KEY_PREFIX
 from topics.state.blocks import BEGIN_ANEW
+from topics.state.placement import HEADER_BYTES, OTHERWISE, ROW_MARK, Placement, Rows
+from topics.state.row_array import AT_ONCE_BYTES
 
 log = logging.getLogger(__name__)
-
-ROW_MARK = b"LR"
-HEADER_BYTES = len(ROW_MARK) + LAYOUT_ID_BYTES
-AT_ONCE_BYTES = 2**20
-"""Rows are joined and cut in pieces of about this size, so that they are still in the processor's cache."""
-
-Rows = npt.NDArray[np.void]
-Numbers = npt.NDArray[np.int64]
-
-OTHERWISE = (
-    "run the version that wrote it, or delete the changelog topic and the group's offsets, run `lam topics apply`, and "
-    "begin with empty state"
-)
 
 
 class Part(NamedTuple):
@@ -45,86 +25,6 @@ class Part(NamedTuple):
     keys: list[str]
     rows: Rows
     unknown: list[bytes] | None
-
-
-@dataclass(frozen=True)
-class Placement:
-    """How rows of one or two layouts that lie behind each other become rows of another."""
-
-    sources: tuple[RowLayout, ...]
-    target: RowLayout
-
-    @cached_property
-    def known(self) -> list[tuple[int, str]]:
-        """The place of a source, and the name of a column that the target has too."""
-        return [(place, column.name) for place, column in self._found if column.name in self._expected]
-
-    @cached_property
-    def unknown(self) -> RowLayout | None:
-        """The columns that the target has not, as a layout of their own."""
-        columns = tuple(column for _, column in self._found if column.name not in self._expected)
-        return RowLayout(self.target.name, columns, due="") if columns else None
-
-    @property
-    def missing(self) -> list[Column]:
-        """The target's columns that no source has."""
-        found = {column.name for _, column in self._found}
-        return [column for column in self.target.columns if column.name not in found]
-
-    @cached_property
-    def framed(self) -> np.dtype[np.void]:
-        """A record of these layouts."""
-        fields: list[tuple[str, str]] = [("mark", f"V{len(ROW_MARK)}")]
-        for place, source in enumerate(self.sources):
-            fields += [(f"id{place}", f"V{LAYOUT_ID_BYTES}"), (f"row{place}", f"V{source.dtype.itemsize}")]
-        return np.dtype(fields)
-
-    def refuse_changed_columns(self) -> None:
-        """Raises RestoreFailed where a column of the target has another type in a source."""
-        for _, column in self._found:
-            wanted = self._expected.get(column.name, column)
-            if not wanted.holds_as(column):
-                raise RestoreFailed(
-                    f"state {self.target.name}: rows were written with column {column.name} as {column.dtype} of shape "
-                    f"{column.shape}, expected {wanted.dtype} of shape {wanted.shape}: a column that holds something "
-                    f"else is another column; give it a name of its own in the layout, or {OTHERWISE}"
-                )
-
-    def place(self, values: Sequence[bytes]) -> tuple[Rows, list[bytes] | None]:
-        """Records of these layouts as rows of the target, `dtype[n]`, and what is to be kept beside each."""
-        records = np.frombuffer(b"".join(values), self.framed)
-        parts = [
-            np.ascontiguousarray(records[f"row{place}"]).view(source.dtype) for place, source in enumerate(self.sources)
-        ]
-        rows = np.repeat(self.target.blank, len(records))
-        for place, name in self.known:
-            rows[name] = parts[place][name]
-        return rows, self._beside(parts)
-
-    def _beside(self, parts: list[Rows]) -> list[bytes] | None:
-        if self.unknown is None:
-            return None
-        beside = np.zeros(len(parts[0]), self.unknown.dtype)
-        for place, column in self._found:
-            if column.name not in self._expected:
-                beside[column.name] = parts[place][column.name]
-        framed = np.empty((len(beside), LAYOUT_ID_BYTES + beside.itemsize), np.uint8)
-        framed[:, :LAYOUT_ID_BYTES] = np.frombuffer(self.unknown.layout_id, np.uint8)
-        framed[:, LAYOUT_ID_BYTES:] = beside.view(np.uint8).reshape(len(beside), -1)
-        cut: list[bytes] = framed.view(np.dtype((np.void, framed.shape[1]))).reshape(-1).tolist()
-        return cut
-
-    @cached_property
-    def _expected(self) -> dict[str, Column]:
-        return {column.name: column for column in self.target.columns}
-
-    @cached_property
-    def _found(self) -> list[tuple[int, Column]]:
-        found: dict[str, tuple[int, Column]] = {}
-        for place, source in enumerate(self.sources):
-            for column in source.columns:
-                found.setdefault(column.name, (place, column))
-        return list(found.values())
 
 
 class Layouts:
@@ -138,8 +38,12 @@ class Layouts:
         self._logged: set[bytes] = set()
         self._placements: dict[tuple[bytes, ...], Placement] = {}
 
+    def is_own(self, value: bytes) -> bool:
+        """Whether it is a row of the own layout with nothing beside it."""
+        return len(value) == self.plain_bytes and value.startswith(self.header)
+
     def are_own(self, values: Iterable[bytes]) -> bool:
-        """Whether each is a row of the own layout with nothing beside it."""
+        """The same for all of many."""
         values = list(values)
         return set(map(len, values)) <= {self.plain_bytes} and all(map(bytes.startswith, values, repeat(self.header)))
 
@@ -148,17 +52,7 @@ class Layouts:
 
         Raises RestoreFailed where it describes no layout, or another one than its key says.
         """
-        try:
-            layout = described(self.own.name, description)
-        except SchemaError as error:
-            raise RestoreFailed(f"state {self.own.name}: {error}; {OTHERWISE}") from error
-        found = description_id(description)
-        if key != LAYOUT_KEY_PREFIX + found.hex():
-            raise RestoreFailed(
-                f"state {self.own.name}: the description under key {key!r} is that of layout {found.hex()}; {OTHERWISE}"
-            )
-        self._known.setdefault(found, layout)
-        self._logged.add(found)
+        self._logged.add(self._learn(key.removeprefix(LAYOUT_KEY_PREFIX), description))
 
     def descriptions(self, ids: Iterable[bytes]) -> list[tuple[str, bytes]]:
         """Changelog records that describe those of the layouts that the changelog does not describe yet."""
@@ -175,23 +69,28 @@ class Layouts:
 
         Raises RestoreFailed for what describes no layout, or for rows of one that is not described.
         """
-        described_here = json.loads(metadata.get("layouts", "{}"))
-        for key, text in described_here.items():
-            self.describe(key, text.encode())
-        layout = self._known.get(bytes.fromhex(metadata.get("layout", "")))
-        if layout is None:
+        named = metadata.get("layout", "none")
+        for one, description in self._descriptions_in(metadata).items():
+            self._learn(one, str(description).encode())
+        known = {one.hex(): one for one in self._known}
+        logged = set(metadata.get("logged", "").split())
+        if not known.keys() >= {named} | logged:
             raise RestoreFailed(
-                f"state {self.own.name}: a block holds rows of layout {metadata.get('layout')}, expected "
-                f"{self.own.layout_id.hex()} or one of those it describes ({', '.join(described_here) or 'none'}); "
-                f"{BEGIN_ANEW}"
+                f"state {self.own.name}: a block holds rows of layout {named} beside a changelog that describes "
+                f"{', '.join(sorted(logged)) or 'none'}, expected one of those known here or described in it: "
+                f"{', '.join(sorted(known))}; {BEGIN_ANEW}"
             )
-        return layout
+        self._logged.update(known[one] for one in logged)
+        return self._known[known[named]]
 
-    def as_json(self) -> str:
-        """All that the changelog describes, by key."""
-        return json.dumps(
-            {LAYOUT_KEY_PREFIX + one.hex(): self._known[one].description.decode() for one in sorted(self._logged)}
-        )
+    def as_metadata(self) -> dict[str, str]:
+        """What a block says of layouts: that of its rows, all that are known, those that the changelog describes."""
+        known = {one.hex(): layout.description.decode() for one, layout in self._known.items()}
+        return {
+            "layout": self.own.layout_id.hex(),
+            "layouts": json.dumps(known, sort_keys=True),
+            "logged": " ".join(sorted(one.hex() for one in self._logged)),
+        }
 
     def place(self, values: Mapping[str, bytes]) -> Iterator[Part]:
         """Records of any described layout, some at a time, as rows of the own one.
@@ -207,6 +106,32 @@ class Layouts:
             for begin in range(0, len(keys), at_once):
                 some = keys[begin : begin + at_once]
                 yield Part(some, *placement.place([values[key] for key in some]))
+
+    def _learn(self, named: str, description: bytes) -> bytes:
+        try:
+            layout = described(self.own.name, description)
+        except SchemaError as error:
+            raise RestoreFailed(f"state {self.own.name}: {error}; {OTHERWISE}") from error
+        found = description_id(description)
+        if found.hex() != named:
+            raise RestoreFailed(
+                f"state {self.own.name}: what is said to describe layout {named!r} describes {found.hex()}; {OTHERWISE}"
+            )
+        self._known.setdefault(found, layout)
+        return found
+
+    def _descriptions_in(self, metadata: Mapping[str, str]) -> dict[str, object]:
+        text = metadata.get("layouts", "")
+        try:
+            found = json.loads(text)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise RestoreFailed(
+                f"state {self.own.name}: a block describes its layouts with {text[:80]!r}, expected a JSON object; "
+                f"{BEGIN_ANEW}"
+            )
+        return found
 
     def _layouts_of(self, key: str, value: bytes) -> tuple[bytes, ...]:
         """The layouts of the one or two rows that a record holds."""

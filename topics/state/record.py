@@ -13,12 +13,11 @@ from topics.errors import RestoreFailed
 from topics.state.base import Changes
 from topics.state.blocks import (
     KEY_FIELD,
-    keys_of_block,
     metadata_of,
     new_block,
-    refuse_known_keys,
     refuse_open_span,
     refuse_other_columns,
+    refuse_repeated_keys,
 )
 from topics.state.due import DueIndex
 
@@ -144,9 +143,9 @@ class RecordState:
         name = self.record_type.name
         metadata_of(block, KIND, name)
         refuse_other_columns(block, name, [KEY_FIELD, VALUE_FIELD])
-        keys = keys_of_block(block, name)
-        refuse_known_keys(self._values, keys, name)
-        self.load(keys, block.column("value").to_pylist())
+        expected = len(self) + len(block)
+        self.load(block.column("key").to_pylist(), block.column("value").to_pylist())
+        refuse_repeated_keys(len(self), expected, name)
 
     def _replace(self, key: str, kept: _Kept) -> None:
         self._pre_images.setdefault(key, _Kept(self._values.get(key), self._due.get(key)))
