@@ -176,7 +176,7 @@ def _begins(
             begins = _load(path, one, logs)
             tell("read")
             return begins
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             pass
         except (SnapshotUnusable, RestoreFailed, OSError, pa.ArrowException) as problem:
             log.warning("%s: discarded, and rebuilt from the log: %s", path, problem)
