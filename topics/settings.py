@@ -49,11 +49,6 @@ class UnknownSchemaPolicy(str, Enum):
     DLQ = "dlq"
 
 
-def _state_home() -> Path:
-    """Where the user's programs keep state that outlives them (XDG Base Directory Specification)."""
-    return Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "lamstream"
-
-
 class Settings(BaseSettings):
     """Every setting of a worker. A name `x_y` is read from `LAM_X_Y`."""
 
@@ -76,8 +71,8 @@ class Settings(BaseSettings):
     )
 
     state_dir: Path = Field(
-        default_factory=_state_home,
-        description="Folder of local snapshots of state, which make a restart fast; they are rebuilt where it is lost.",
+        Path("~/.local/state/lamstream"),
+        description="Folder of local snapshots of state, for a fast restart; without them the changelogs are read whole.",
     )
 
     partitions: int = Field(12, ge=1, description="Partitions of topics that lam topics apply creates.")

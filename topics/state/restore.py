@@ -220,8 +220,7 @@ def _load(path: Path, one: Restore, logs: Mapping[TopicNumber, Log]) -> dict[str
         _refuse_other_log(head.changelogs[name], topic, of)
     reach(Point.SNAPSHOT_READ)
     for name, state in one.states.items():
-        for batch in stored.batches(name):
-            state.load_block(batch)
+        state.load_block(stored.block(name))
     one.restored.watermark, one.restored.sources = head.watermark, dict(head.sources)
     log.info("%s: read %d keys", path, sum(len(state) for state in one.states.values()))
     return {name: place.offset for name, place in head.changelogs.items()}

@@ -13,7 +13,7 @@ import json
 import os
 import struct
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -29,8 +29,6 @@ from topics.table import CHANGELOG_DELETES_KEPT_MS
 MAGIC = b"LAMSNAP\x01"
 LENGTH = struct.Struct("<Q")
 DIGEST_BYTES = hashlib.sha256().digest_size
-ROWS_AT_ONCE = 8192
-"""Of an IPC batch: what is compressed, or decompressed, at once (14 MB of session rows)."""
 SUFFIX = ".snapshot"
 UNFINISHED = ".unfinished"
 CLOCK_STEP_S = 3600.0
@@ -65,23 +63,25 @@ class Head:
 
 
 class Stored:
-    """A snapshot that was found whole; `batches` reads a state's rows, some at a time."""
+    """A snapshot that was found whole; `block` reads a state's rows."""
 
     def __init__(self, head: Head, content: pa.Buffer, places: Mapping[str, tuple[int, int]]) -> None:
         self.head = head
         self._content = content
         self._places = places
 
-    def batches(self, state: str) -> Iterator[pa.RecordBatch]:
-        """The rows of a state, as its `block` gave them."""
+    def block(self, state: str) -> pa.RecordBatch:
+        """The rows of a state, as its `block` gave them: at once, so that the state makes room once."""
         begin, length = self._places[state]
         with pa.ipc.open_stream(pa.BufferReader(self._content.slice(begin, length))) as stream:
-            yield from stream
+            return stream.read_next_batch()
 
 
 def folder(settings: Settings, cluster_id: str) -> Path:
     """Where this worker keeps the snapshots of its partitions: one folder a cluster, group and worker."""
-    return settings.state_dir / quote(f"{cluster_id}_{settings.group_id}_{settings.identity}", safe="")
+    # Not Path.expanduser, which raises where a user has no home.
+    place = Path(os.path.expanduser(settings.state_dir))
+    return place / quote(f"{cluster_id}_{settings.group_id}_{settings.identity}", safe="")
 
 
 def path_of(place: Path, group: str, partition: int) -> Path:
@@ -172,8 +172,7 @@ def _write(file: _Digesting, head: Head, blocks: Mapping[str, pa.RecordBatch]) -
         begin = file.at
         sink = pa.PythonFile(file, mode="w")
         with pa.ipc.new_stream(sink, block.schema, options=options) as stream:
-            for first in range(0, len(block), ROWS_AT_ONCE):
-                stream.write_batch(block.slice(first, ROWS_AT_ONCE))
+            stream.write_batch(block)
         places[name] = (begin, file.at - begin)
         reach(Point.SNAPSHOT)
     text = json.dumps({"head": asdict(head), "places": places}).encode()

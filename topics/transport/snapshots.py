@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from topics.clients import admin_client
@@ -130,7 +130,7 @@ class Snapshots:
                 snapshot.remove_stale(self._place)
             at, ids = time.time(), topic_ids(admin, topics.values(), limit)
             ends = stable_ends(admin, [TopicPartition(topic, partition.number) for topic in topics.values()], limit)
-        except (KafkaException, OSError) as problem:
+        except Exception as problem:  # as in `_write`
             self._tell(f"where {', '.join(topics.values())} end is not told: {problem}")
             return None
         number = partition.number

@@ -55,8 +55,7 @@ def counted_in(state: ColumnState) -> dict[str, int]:
 
 def loaded(stored: snapshot.Stored, name: str = "counts") -> dict[str, int]:
     state = ColumnState(LAYOUT)
-    for batch in stored.batches(name):
-        state.load_block(batch)
+    state.load_block(stored.block(name))
     return counted_in(state)
 
 
@@ -86,16 +85,6 @@ def test_what_was_written_is_read_back(
     assert path.stat().st_size == size
     assert stored.head == told
     assert (loaded(stored, "one"), loaded(stored, "other")) == (one, other)
-
-
-def test_a_block_of_many_batches_comes_back_whole(tmp_path: Path) -> None:
-    """Rows are written some at a time, and none is lost between two batches."""
-    many = {f"k{number}": number for number in range(2 * snapshot.ROWS_AT_ONCE + 1)}
-    path = tmp_path / "live-3.snapshot"
-    snapshot.write(path, head(), {"counts": state_of(many).block()})
-    stored = snapshot.read(path)
-    assert [len(batch) for batch in stored.batches("counts")] == [snapshot.ROWS_AT_ONCE] * 2 + [1]
-    assert loaded(stored) == many
 
 
 @given(st.data())
