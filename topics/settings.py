@@ -72,7 +72,7 @@ class Settings(BaseSettings):
 
     state_dir: Path = Field(
         Path("~/.local/state/lamstream"),
-        description="Folder of local snapshots of state, for a fast restart; without them the changelogs are read whole.",
+        description="Folder of local snapshots of state, for a fast restart; without them changelogs are read whole.",
     )
 
     partitions: int = Field(12, ge=1, description="Partitions of topics that lam topics apply creates.")

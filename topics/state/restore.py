@@ -6,6 +6,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -29,6 +30,9 @@ WATERMARK_KEY = RESERVED + "watermark"
 
 BEHIND_RESERVED = "\x01"
 """The least text that does not begin with RESERVED."""
+
+SNAPSHOTS_AT_ONCE = 2
+"""Reading, checking and decompressing leave Python's one thread free, and each takes the memory of a partition."""
 
 Told = Literal["read", "discarded"]
 
@@ -115,20 +119,20 @@ def restore_all(settings: Settings, restores: list[Restore], tell: Callable[[Tol
     """
     logs = ask_logs(settings, [where for one in restores for where in one.where])
     readings: dict[TopicNumber, _Reading] = {}
-    for one in restores:
-        if one.gone():
-            continue
-        one.topic_ids = {topic: logs[(topic, one.partition)].topic_id for topic in one.changelogs.values()}
-        _refuse_made_anew(one)
-        begins = _begins(settings, one, logs, tell)
-        for name, topic in one.changelogs.items():
-            end = logs[(topic, one.partition)].end
-            if begins[name] < end:
-                readings[(topic, one.partition)] = _Reading(one, name, begins[name])
-                one.progress.left += end - begins[name]
-        one.progress.to_read, one.progress.began = one.progress.left, time.monotonic()
-        if not one.progress.left:
-            yield _whole(one)
+    with ThreadPoolExecutor(SNAPSHOTS_AT_ONCE, "lamstream-restore") as pool:
+        for one, begins in zip(
+            restores, pool.map(lambda one: _begins(settings, one, logs, tell), restores), strict=True
+        ):
+            if one.gone():
+                continue
+            for name, topic in one.changelogs.items():
+                end = logs[(topic, one.partition)].end
+                if begins[name] < end:
+                    readings[(topic, one.partition)] = _Reading(one, name, begins[name])
+                    one.progress.left += end - begins[name]
+            one.progress.to_read, one.progress.began = one.progress.left, time.monotonic()
+            if not one.progress.left:
+                yield _whole(one)
     yield from _read(settings, readings, {where: one.end for where, one in logs.items()})
 
 
@@ -169,6 +173,10 @@ def _begins(
     settings: Settings, one: Restore, logs: Mapping[TopicNumber, Log], tell: Callable[[Told], None]
 ) -> dict[str, int]:
     """Where to read each state's changelog from: behind the snapshot where one holds, which is then loaded."""
+    if one.gone():
+        return {}
+    one.topic_ids = {topic: logs[(topic, one.partition)].topic_id for topic in one.changelogs.values()}
+    _refuse_made_anew(one)
     if settings.exactly_once and one.where:
         place = snapshot.folder(settings, logs[one.where[0]].cluster_id)
         path = snapshot.path_of(place, one.group, one.partition)
