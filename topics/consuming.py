@@ -92,8 +92,10 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
     messages = [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
     records: list[Record] = []
     ends: dict[TopicNumber, int] = {}
-    for message in messages:
-        error = message.error()
+    errors = [message.error() for message in messages]
+    if not any(errors):
+        return Arrived(cast("list[Record]", messages), {})
+    for message, error in zip(messages, errors, strict=True):
         if error is None:
             records.append(cast(Record, message))
         elif error.code() == KafkaError._PARTITION_EOF:

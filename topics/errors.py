@@ -5,6 +5,7 @@ LamstreamError
     +-- ConfigurationError     a setting is missing or wrong: the operator must change it
     +-- TopicMismatch          a topic is missing or differs from the table
     +-- NotDelivered           records handed to the producer did not reach the broker
+    +-- SnapshotUnusable       a local snapshot is not whole or not of the log that is there: the log is read
     +-- StreamStopped          the stream stopped itself rather than go on wrongly
         +-- NotCompleted       an agent let go of a batch without completing it
         |   +-- AgentFailed    it raised: the span is taken back and tried again
@@ -38,6 +39,10 @@ class TopicMismatch(TopicsError):
 
 class NotDelivered(TopicsError):
     """Records did not reach the broker; send them again."""
+
+
+class SnapshotUnusable(TopicsError):
+    """A local snapshot cannot be used: it is thrown away, and the log is read instead."""
 
 
 class StreamStopped(TopicsError):

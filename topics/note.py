@@ -6,7 +6,8 @@ It moves with the partition: to whichever worker has it next, and to a fresh dis
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
@@ -17,7 +18,8 @@ class Note:
     `commit` names the commit, so that whoever asked for it can find out whether it happened. `partitions` is how many
     the topic had, `topic_id` what its broker calls it; None where that was not told. `at_rest`: the worker let go of
     the partition in order; without it the worker that had it may have died of a record behind the offset. `tries`,
-    `until` and `alone` are those of its Trial.
+    `until` and `alone` are those of its Trial. `changelogs` are the ids of the changelog topics
+    whose rows stand at the offset.
     """
 
     commit: str = ""
@@ -27,6 +29,7 @@ class Note:
     tries: int = 0
     until: int = 0
     alone: bool = False
+    changelogs: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> str:
         """As metadata: JSON, without what is as by default."""
@@ -45,6 +48,9 @@ class Note:
         if not isinstance(found, dict):
             return None
         known: dict[str, Any] = {name: value for name, value in found.items() if type(value) is KINDS.get(name)}
+        ids = found.get("changelogs")
+        if isinstance(ids, dict) and all(isinstance(id_, str) for id_ in ids.values()):
+            known["changelogs"] = ids
         return cls(**known)
 
 

@@ -10,6 +10,8 @@ from topics.errors import ConfigurationError
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+CHANGELOG_DELETES_KEPT_MS = DAY_MS
+"""How long at least a changelog keeps the record that deletes a key: Kafka's default; snapshots rely on it."""
 FOREVER = -1
 """Retention without an end."""
 DEAD_LETTER_SUFFIX = ".dlq"
@@ -80,6 +82,7 @@ class TopicSpec:
                 "segment.ms": str(10 * 60_000),
                 "min.cleanable.dirty.ratio": "0.1",
                 "max.compaction.lag.ms": str(HOUR_MS),
+                "delete.retention.ms": str(CHANGELOG_DELETES_KEPT_MS),
             }
         return config
 

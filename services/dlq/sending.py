@@ -13,10 +13,10 @@ from services.dlq.plan import outgoing
 from services.dlq.retried import Retried, marker_for, read_retried
 from topics.clients import admin_client, producer
 from topics.embedded import refuse_embedded
+from topics.faults import Point, reach
 from topics.partition_counts import counts_on_broker
 from topics.settings import Settings
 from topics.table import RETRIED_TOPIC
-from topics.transport.faults import Point, reach
 
 TRANSACTIONAL_ID = "lamstream.dlq-retry"
 """No worker's: theirs begin with the group's name and a dash."""

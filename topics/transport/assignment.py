@@ -18,6 +18,7 @@ from topics.offset_checks import TopicNow
 from topics.settings import Settings
 from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
+from topics.state.restore import Progress
 from topics.table import TOPICS, Group
 from topics.transport.trial import Trial
 from topics.watermark import BEFORE_ALL
@@ -54,7 +55,10 @@ class Partition:
     only where the group still has that. `logged_watermark` is the watermark the changelog holds. `sources` is the clock
     of a partition whose time others tell; `told_interval` the last activity interval of which those who listen to this
     one were told. `trials` are topics with a record under suspicion, `unclean` those whose last worker may have died of
-    one; `causes` what an agent raised, by topic, while it is not known of which record.
+    one; `causes` what an agent raised, by topic, while it is not known of which record. `progress` is that of its
+    restore, while it is restored; `logged_records` how many records its changelogs were given, or a restore read of
+    them, since it was assigned. `changelog_ids` are the ids of its changelog topics, committed with its offsets;
+    `built_on` those that came with the offsets it was assigned at.
     """
 
     group: Group
@@ -73,6 +77,10 @@ class Partition:
     trials: dict[str, Trial] = field(default_factory=dict)
     unclean: set[str] = field(default_factory=set)
     causes: dict[str, str] = field(default_factory=dict)
+    progress: Progress | None = None
+    logged_records: int = 0
+    changelog_ids: Mapping[str, str] = field(default_factory=dict)
+    built_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_clock(self) -> bool:
@@ -111,7 +119,7 @@ class Partition:
         noted = []
         for topic, offset in self.positions.items():
             trial, known = trying.get(topic) or self.trial(topic), facts.get(topic)
-            note = Note(commit, None, None, at_rest, trial.tries, trial.until, trial.alone)
+            note = Note(commit, None, None, at_rest, trial.tries, trial.until, trial.alone, self.changelog_ids)
             if known is not None:
                 note = replace(note, partitions=known.partitions, topic_id=known.topic_id)
             noted.append(TopicPartition(topic, self.number, offset, note.encode()))
@@ -255,6 +263,7 @@ class Assignment:
             sources=sources if group.sources else None,
             trials={topic: Trial(note.tries, note.until, note.alone) for topic, note in notes.items() if note.tries},
             unclean={topic for topic, note in notes.items() if not note.at_rest},
+            built_on={state: id_ for note in notes.values() for state, id_ in note.changelogs.items()},
         )
 
 

@@ -19,6 +19,7 @@ from confluent_kafka import TopicPartition
 from schemas.errors import LamstreamError
 from topics.consuming import Record
 from topics.errors import AgentFailed, CommitFailed, Stuck
+from topics.faults import FaultInjected, Point, reach
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
@@ -26,7 +27,6 @@ from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
-from topics.transport.faults import FaultInjected, Point, reach
 from topics.transport.global_records import Apply, GlobalStates
 from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.intake import DivertedRecord, Part, Slice
@@ -86,7 +86,7 @@ class Cycle:
         self._reading = Reading(settings)
         self._global_topics = set(global_states)
         self._global_states = GlobalStates(settings, global_states, self._reading)
-        self._restoring = Restoring(settings, meter)
+        self._restoring = Restoring(settings, meter, assignment.factories)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._suspects = Suspects(member, assignment, meter, settings.poison_run)
         self._failures_of_time = 0

@@ -20,14 +20,15 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from topics.clients import admin_client
 from topics.consuming import TopicNumber, committed_offsets
 from topics.errors import CommitFailed, StreamStopped
+from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
 from topics.metrics import Meter, states_of
 from topics.note import Note
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
-from topics.transport.faults import Point, reach
 from topics.transport.polling import Polled, poll
+from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
 from topics.transport.trial import Trial
 
@@ -102,6 +103,7 @@ class Member:
         self._consumer = consumer
         self._committer = committer
         self._assignment = assignment
+        self._snapshots = Snapshots(settings, meter)
         self._metrics = metrics
         self._rebalances: list[Rebalance] = []
         self._names = (f"{settings.identity}/{secrets.token_hex(4)}/{number}" for number in count())
@@ -163,6 +165,7 @@ class Member:
             raise
         self._keep(partitions, offsets_taken=taken)
         self._meter.committed(records, states_of(partitions))
+        self._snapshots.after_commit(partitions)
 
     def _noted_positions(self, partitions: list[Partition], trying: Trying, *, at_rest: bool) -> list[TopicPartition]:
         """Every position, moved or not: offsets are what the broker checks a member's generation by, and without them
@@ -291,6 +294,7 @@ class Member:
         """
         reach(Point.LEAVE)
         self._assignment.drop()
+        self._snapshots.close()
         self.span = Span()
         try:
             if for_good:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.kafka import Broker
 from tests.topics.engine import COUNTS, LIMIT_S, engine_settings
+from tests.topics.state.restoring import restored_rows
 from topics.clients import producer
 from topics.settings import Settings
 from topics.source_clock import SOURCE_KEY_PREFIX
-from topics.state.column import ColumnState
-from topics.state.restore import WATERMARK_KEY, Restored, restore
+from topics.state.restore import WATERMARK_KEY, Restored
 from topics.watermark import BEFORE_ALL
 
 CHANGELOG = "lamstream-session-changelog"
@@ -21,8 +21,7 @@ def restored(settings: Settings, *records: tuple[str, bytes | None]) -> Restored
     for key, value in records:
         client.produce(settings.prefix + CHANGELOG, value, key, partition=0)
     assert client.flush(LIMIT_S) == 0
-    states = {"session": ColumnState(COUNTS)}
-    return restore(settings, 0, {"session": settings.prefix + CHANGELOG}, dict(states), lambda: False)
+    return restored_rows(settings, settings.prefix + CHANGELOG, COUNTS)[1]
 
 
 def test_time_begins_anew_where_its_keys_were_deleted(embedded: str) -> None:
