@@ -1,0 +1,90 @@
+"""What is to happen to a worker: drawn from a seed, over all points that a worker passes."""
+
+from __future__ import annotations
+
+import enum
+import random
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from topics.transport.faults import Point
+
+
+class Help(enum.Enum):
+    """What must be done from outside for a plan to come to its end."""
+
+    NONE = "none"
+    GUEST = "a worker joins, so that the group takes partitions from the others"
+    TERM = "it is told to end"
+
+
+class Plan(NamedTuple):
+    """`faults` as LAM_FAULTS holds them. Where it `ends`, the last one is deadly; who outlives it is killed anyhow."""
+
+    faults: str
+    help: Help = Help.NONE
+    ends: bool = True
+
+
+STARTING = {Point.JOIN: 1, Point.ASSIGN: 1, Point.RESTORE: 3, Point.RESTORED: 5}
+"""Points of a worker that comes, and how often it passes them at least: the fault is at one of these times."""
+TURNING = {Point.CONSUME: 60, Point.DECODE: 60, Point.PROCESS: 60, Point.PROCESSED: 60}
+COMMITTING = {
+    **{Point.CHANGELOG: 25, Point.PRODUCE: 25, Point.OFFSETS: 25},
+    **{Point.COMMIT: 25, Point.COMMITTED: 25, Point.KEPT: 25},
+}
+SHARED = {Point.REVOKE: 1, Point.REVOKED: 1}
+LEAVING = {Point.LEAVE: 1}
+FAILING = (
+    *("consume:raise", "process:raise", "processed:raise"),
+    *("changelog:fail", "produce:fail", "offsets:fail", "commit:fail", "committed:fail"),
+)
+"""What a worker must survive, before it is killed where it recovers."""
+FREEZING = ("produce:stop", "offsets:stop", "commit:stop", "consume:stop")
+LATER = tuple(point.value for point in COMMITTING)
+SURVIVED = 0.3
+"""Share of the lives in which something is survived first."""
+AT_FIRST = 12
+"""The latest time of a fault that is survived."""
+
+
+def deaths(dice: random.Random) -> Iterator[Plan]:
+    """Plans without end; every point once before any comes again."""
+    while True:
+        deck = [
+            *(_plan(dice, point, most) for point, most in {**STARTING, **TURNING, **COMMITTING}.items()),
+            *(_plan(dice, point, most, Help.GUEST) for point, most in SHARED.items()),
+            *(_plan(dice, point, most, Help.TERM) for point, most in LEAVING.items()),
+        ]
+        dice.shuffle(deck)
+        yield from deck
+
+
+def survived(dice: random.Random) -> Iterator[Plan]:
+    """Plans without end in which a worker first survives a fault: an exception, a failed call, or its own absence."""
+    while True:
+        deck = [_after(dice, fault) for fault in (*FAILING, *FREEZING)]
+        dice.shuffle(deck)
+        yield from deck
+
+
+def mixed(dice: random.Random) -> Iterator[Plan]:
+    """Plans without end: now a death, now something survived first."""
+    one, other = deaths(dice), survived(dice)
+    while True:
+        yield next(other if dice.random() < SURVIVED else one)
+
+
+def harmless(dice: random.Random) -> Iterator[Plan]:
+    """Plans without end that a worker survives for good."""
+    while True:
+        yield Plan(f"{dice.choice((*FAILING, *FREEZING))}:{dice.randint(1, AT_FIRST)}", ends=False)
+
+
+def _plan(dice: random.Random, point: Point, most: int, help: Help = Help.NONE) -> Plan:
+    return Plan(f"{point.value}:kill:{dice.randint(1, most)}", help)
+
+
+def _after(dice: random.Random, fault: str) -> Plan:
+    deadly = dice.choice((f"{Point.RESET.value}:kill:1", f"{dice.choice(LATER)}:kill:{dice.randint(AT_FIRST, 40)}"))
+    return Plan(f"{fault}:{dice.randint(1, AT_FIRST)},{deadly}")
