@@ -41,6 +41,10 @@ class Breaker:
                 self._open(f"{self._invalid} of {self._seen} records invalid (limit {self.ratio:.0%})", last)
             self._seen = self._invalid = 0
 
+    def forget(self) -> None:
+        """What was observed will be observed again."""
+        self._seen = self._invalid = self._in_a_row = 0
+
     def _open(self, found: str, last: str) -> None:
         raise BreakerOpen(
             f"{self.subject}: {found}. The last: {last or 'not told'}. The records stay where they are and nothing of "

@@ -7,12 +7,14 @@ LamstreamError
     +-- NotDelivered           records handed to the producer did not reach the broker
     +-- StreamStopped          the stream stopped itself rather than go on wrongly
         +-- NotCompleted       an agent let go of a batch without completing it
+        |   +-- AgentFailed    it raised: the span is taken back and tried again
+        |   +-- Stuck          it did not let go of a batch in time
         +-- BreakerOpen        too many invalid records in a row, or too large a share
         +-- SchemaMissing      the schema of a record did not turn up
         +-- CommitFailed       a span could not be committed
         +-- RestoreFailed      state could not be rebuilt from its changelog
         +-- OutputTooLarge     an output record exceeds its topic's limit
-        +-- PartitionsLost     the group gave our partitions away without asking
+        +-- TooMuchPoison      an agent failed on one record after another
 """
 
 from __future__ import annotations
@@ -41,7 +43,15 @@ class StreamStopped(TopicsError):
 
 
 class NotCompleted(StreamStopped):
-    """An agent raised, was cancelled, skipped a batch, or took too long: the batch did not take effect."""
+    """An agent was cancelled or skipped a batch: the batch did not take effect."""
+
+
+class AgentFailed(NotCompleted):
+    """An agent, or a decoder before it, raised: nothing of the span took effect, and it is tried again."""
+
+
+class Stuck(NotCompleted):
+    """A batch was held too long, or time cannot pass: what an agent still does cannot be taken back."""
 
 
 class BreakerOpen(StreamStopped):
@@ -64,5 +74,5 @@ class OutputTooLarge(StreamStopped):
     """A record to send exceeds its topic's size limit."""
 
 
-class PartitionsLost(StreamStopped):
-    """The group reassigned our partitions while we were away."""
+class TooMuchPoison(StreamStopped):
+    """An agent failed on so many records in a row that the fault is hardly theirs."""

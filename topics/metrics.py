@@ -144,6 +144,12 @@ STATE_BYTES = Declared("lamstream_state_memory_bytes", "gauge", "Memory of a sta
 REBALANCES = Declared(
     "lamstream_rebalances_total", "counter", "What the group told this worker: assigned, revoked or lost.", ("event",)
 )
+RESETS = Declared(
+    "lamstream_resets_total",
+    "counter",
+    "Spans that were taken back, or found committed, by what failed: agent, decode or commit.",
+    ("cause",),
+)
 RESTORED_RECORDS = Declared("lamstream_restored_records_total", "counter", "Changelog records read by restores.")
 RESTORE_SECONDS = Declared(
     "lamstream_restore_seconds", "histogram", "Duration of the restore of one partition.", (), SECONDS_OF_RESTORES
@@ -177,6 +183,7 @@ ENGINE_METRICS: tuple[Declared, ...] = (
     STATE_ROWS,
     STATE_BYTES,
     REBALANCES,
+    RESETS,
     RESTORED_RECORDS,
     RESTORE_SECONDS,
     STOPS,
@@ -209,6 +216,7 @@ class Meter:
         self._changelog_records = CHANGELOG_RECORDS.counter(registry)
         self._changelog_bytes = CHANGELOG_BYTES.counter(registry)
         self._rebalances = REBALANCES.counter(registry)
+        self._resets = RESETS.counter(registry)
         self._restored_records = RESTORED_RECORDS.counter(registry)
         self._restore_seconds = RESTORE_SECONDS.histogram(registry)
         self._stops = STOPS.counter(registry)
@@ -259,6 +267,14 @@ class Meter:
         """The group told this worker about its partitions."""
         self.joined = self.joined or event == "assigned"
         self._rebalances.labels(event).inc()
+
+    def reset(self, cause: str) -> None:
+        """A span failed and was settled in process."""
+        self._resets.labels(cause).inc()
+
+    def diverted(self, topic: str, stage: str, reason: str) -> None:
+        """A record of `topic` (its full name) went to the dead letters after all others did not fail."""
+        self._dead_letters.labels(topic.removeprefix(self._prefix), stage, reason).inc()
 
     def restored(self, records: int, seconds: float) -> None:
         """One partition was restored."""

@@ -110,6 +110,10 @@ class Settings(BaseSettings):
     breaker_window: int = Field(1000, ge=1, description="Records over which that share is taken.")
     breaker_run: int = Field(500, ge=1, description="Invalid records in a row that stop a partition.")
 
+    poison_run: int = Field(
+        10, ge=1, description="Records in a row on which an agent fails, each alone, that stop the worker."
+    )
+
     @field_validator("metrics_port", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:

@@ -184,7 +184,7 @@ def _handling(engine: Engine, body: Body) -> Callable[[Any], Awaitable[None]]:
         async for batch in batches:
             with batch.unit() as unit:
                 await body(engine, batch, unit)
-            engine.note(batch)
+                engine.note(batch)
 
     return handle
 

@@ -17,7 +17,7 @@ from topics.transport.standing import Standing
 EVENTS = [event(number, f"s-{number % 5}") for number in range(40)]
 LABELS = {"topic", "partition", "group", "reason", "stage", "state", "status", "event", "error"}
 LABELS |= {"id", "version", "guarantee", "clock", "tier", "result", "gate", "condition", "action", "outcome"}
-LABELS |= {"revision", "provider"}
+LABELS |= {"revision", "provider", "cause"}
 
 
 def sampled(app: StreamApp) -> dict[str, dict[tuple[str, ...], float]]:

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import pyarrow as pa
+
 from schemas.codec import Decoder, Encoder, SchemaStore
 from schemas.record_type import RecordType
 from topics.errors import RestoreFailed
 from topics.state.base import Changes
+from topics.state.blocks import (
+    KEY_FIELD,
+    metadata_of,
+    new_block,
+    refuse_open_span,
+    refuse_other_columns,
+    refuse_repeated_keys,
+)
 from topics.state.due import DueIndex
 
+KIND = "records"
+VALUE_FIELD = pa.field("value", pa.large_binary(), nullable=False)
 KEY_BYTES_ESTIMATE = 150
 DUE_BYTES_ESTIMATE = 200
 """A due time's entries in dictionary and heap."""
@@ -112,6 +124,28 @@ class RecordState:
         dues = iter(none if self._due_field is None else decoded.batch.column(self._due_field).to_pylist())
         for key, value in zip(keys, values, strict=True):
             self._set(key, _Kept(value, None if value is None else next(dues)))
+
+    def block(self) -> pa.RecordBatch:
+        """Every key and its encoded record.
+
+        Columns: `key`, `value`.
+        """
+        name = self.record_type.name
+        refuse_open_span(self, name)
+        values = pa.array(self._values.values(), pa.large_binary(), size=len(self._values))
+        return new_block(KIND, name, {KEY_FIELD: pa.array(list(self._values), pa.string()), VALUE_FIELD: values})
+
+    def load_block(self, block: pa.RecordBatch) -> None:
+        """Take a block, or slices of one, into an empty state.
+
+        Raises RestoreFailed for a block of another state, or with a record that cannot be read.
+        """
+        name = self.record_type.name
+        metadata_of(block, KIND, name)
+        refuse_other_columns(block, name, [KEY_FIELD, VALUE_FIELD])
+        expected = len(self) + len(block)
+        self.load(block.column("key").to_pylist(), block.column("value").to_pylist())
+        refuse_repeated_keys(len(self), expected, name)
 
     def _replace(self, key: str, kept: _Kept) -> None:
         self._pre_images.setdefault(key, _Kept(self._values.get(key), self._due.get(key)))

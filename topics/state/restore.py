@@ -11,13 +11,10 @@ from topics.consuming import Record
 from topics.log_end import read_to_end
 from topics.settings import Settings
 from topics.source_clock import SOURCE_KEY_PREFIX
-from topics.state.base import PartitionedState
+from topics.state.base import LAYOUT_KEY_PREFIX, RESERVED, PartitionedState
 from topics.watermark import BEFORE_ALL
 
 log = logging.getLogger(__name__)
-
-RESERVED = "\x00"
-"""What no record key of a producer may begin with."""
 
 WATERMARK_KEY = RESERVED + "watermark"
 """Changelog key of the partition's watermark."""
@@ -60,17 +57,13 @@ def restore(
 
 
 def _take(records: list[Record], state: PartitionedState, restored: Restored) -> None:
-    keys = [(record.key() or b"").decode() for record in records]
-    values = [record.value() for record in records]
     restored.records += len(records)
-    reserved = {position for position, key in enumerate(keys) if key.startswith(RESERVED)}
-    if reserved:
-        for position in sorted(reserved):
-            _take_time(keys[position], values[position], restored)
-        kept = [position for position in range(len(keys)) if position not in reserved]
-        keys = [keys[position] for position in kept]
-        values = [values[position] for position in kept]
-    state.load(keys, values)
+    # The last record of a key is all that counts, and keys recur: fewer of them are decoded.
+    last = {record.key() or b"": record.value() for record in records}
+    values = dict(zip(map(bytes.decode, last), last.values(), strict=True))
+    for key in [key for key in values if key.startswith(RESERVED) and not key.startswith(LAYOUT_KEY_PREFIX)]:
+        _take_time(key, values.pop(key), restored)
+    state.load(list(values), list(values.values()))
 
 
 def _take_time(key: str, value: bytes | None, restored: Restored) -> None:

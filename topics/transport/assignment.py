@@ -1,4 +1,4 @@
-"""Which partitions this worker has, and what it knows of each: states, watermark, committed offsets."""
+"""Which partitions this worker has, and what it knows of each: states, watermark, committed offsets, suspicions."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import enum
 import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from confluent_kafka import TopicPartition
+from confluent_kafka import OFFSET_INVALID, TopicPartition
 
 from schemas.clocks import has_times
 from schemas.record_type import record_type
@@ -16,6 +17,8 @@ from topics.settings import Settings
 from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
 from topics.table import TOPICS, Group
+from topics.transport.note import Note
+from topics.transport.trial import Trial
 from topics.watermark import BEFORE_ALL
 
 StateFactory = Callable[[], PartitionedState]
@@ -30,16 +33,34 @@ class Status(enum.Enum):
     GONE = "gone"
 
 
+class Committed(NamedTuple):
+    """What the group has of a topic partition: an offset, negative for none, and the commit that left it."""
+
+    offset: int
+    commit: str = ""
+
+
+NOT_COMMITTED = Committed(OFFSET_INVALID)
+
+
+class TopicFacts(NamedTuple):
+    """What a note says of a topic: how many partitions it has, and its broker's id of it."""
+
+    partitions: int = 0
+    topic_id: str = ""
+
+
 @dataclass(eq=False)
 class Partition:
     """One partition number of one group of co-partitioned topics.
 
     `positions` holds, by topic, the offset after the last record that took effect, transaction markers behind it
     included. The consumer's own position will not do: records that one poll already took count in it while a revoke
-    within that same poll commits. `committed` holds the offsets this worker committed last; state in memory is worth
-    keeping only where the group still has those. `logged_watermark` is the watermark the changelog holds. `sources` is
-    the clock of a partition whose time others tell; `told_interval` the last activity interval of which those who
-    listen to this one were told.
+    within that same poll commits. `committed` holds what this worker committed last; state in memory is worth keeping
+    only where the group still has that. `logged_watermark` is the watermark the changelog holds. `sources` is the clock
+    of a partition whose time others tell; `told_interval` the last activity interval of which those who listen to this
+    one were told. `trials` are topics with a record under suspicion, `unclean` those whose last worker may have died of
+    one; `causes` what an agent raised, by topic, while it is not known of which record.
     """
 
     group: Group
@@ -50,11 +71,14 @@ class Partition:
     status: Status = Status.RESTORING
     watermark: int = BEFORE_ALL
     logged_watermark: int = BEFORE_ALL
-    committed: dict[str, int] = field(default_factory=dict)
+    committed: dict[str, Committed] = field(default_factory=dict)
     positions: dict[str, int] = field(default_factory=dict)
     last_record: float = field(default_factory=time.monotonic)
     sources: SourceClock | None = None
     told_interval: int | None = None
+    trials: dict[str, Trial] = field(default_factory=dict)
+    unclean: set[str] = field(default_factory=set)
+    causes: dict[str, str] = field(default_factory=dict)
 
     @property
     def has_clock(self) -> bool:
@@ -76,38 +100,87 @@ class Partition:
     @property
     def uncommitted(self) -> bool:
         """Whether a position moved since the last commit."""
-        return any(self.committed.get(topic) != offset for topic, offset in self.positions.items())
+        return any(self.committed_on(topic).offset != offset for topic, offset in self.positions.items())
 
-    @property
-    def topic_positions(self) -> list[TopicPartition]:
-        """The position on each topic that has one."""
-        return [TopicPartition(topic, self.number, offset) for topic, offset in self.positions.items()]
+    def committed_on(self, topic: str) -> Committed:
+        """What this worker committed last on a topic."""
+        return self.committed.get(topic, NOT_COMMITTED)
+
+    def trial(self, topic: str) -> Trial:
+        """What is under suspicion on a topic."""
+        return self.trials.get(topic, Trial())
+
+    def noted_positions(
+        self, commit: str, facts: Mapping[str, TopicFacts], trying: Mapping[str, Trial], *, at_rest: bool
+    ) -> list[TopicPartition]:
+        """The position on each topic that has one, with its note; `trying` are topics about to be tried."""
+        noted = []
+        for topic, offset in self.positions.items():
+            trial, known = trying.get(topic) or self.trial(topic), facts.get(topic, TopicFacts())
+            note = Note(commit, known.partitions, known.topic_id, at_rest, trial.tries, trial.until, trial.alone)
+            noted.append(TopicPartition(topic, self.number, offset, note.encode()))
+        return noted
 
     @property
     def changed(self) -> bool:
         """Whether the open span touched any state."""
         return any(state.changed for state in self.states.values())
 
-    def kept(self, *, offsets_taken: bool) -> None:
+    def failed(self, topic: str, end: int, cause: str) -> None:
+        """The agent failed on records of the topic up to offset `end`, exclusive."""
+        self.trials[topic] = self.trial(topic).failed(self.positions.get(topic, 0), end)
+        self.causes[topic] = cause
+
+    def kept(self, commit: str, *, offsets_taken: bool) -> None:
         """The span committed: states and watermark, and the offsets where they were taken, are what Kafka holds."""
         for state in self.states.values():
             state.keep()
         if self.sources is not None:
             self.sources.keep()
         self.logged_watermark = self.watermark
-        if offsets_taken:
-            self.committed |= self.positions
+        if not offsets_taken:
+            return
+        for topic, position in self.positions.items():
+            if position != self.committed_on(topic).offset:
+                self._passed(topic, position)
+            self.committed[topic] = Committed(position, commit)
+
+    def take_back(self) -> None:
+        """The span failed: everything is again as the last commit left it."""
+        for state in self.states.values():
+            state.take_back()
+        if self.sources is not None:
+            self.sources.take_back()
+        for breaker in self.breakers.values():
+            breaker.forget()
+        self.watermark = self.logged_watermark
+        self.positions = {topic: at.offset for topic, at in self.committed.items() if at.offset >= 0}
+        self.told_interval = None
+
+    def _passed(self, topic: str, position: int) -> None:
+        trial = self.trial(topic).passed(position)
+        if trial.open:
+            self.trials[topic] = trial
+        else:
+            self.trials.pop(topic, None)
+            self.causes.pop(topic, None)
+            self.unclean.discard(topic)
 
 
 @dataclass
 class Assignment:
-    """The partitions of this worker, by group and number. `partition_counts` is that of each source topic at least."""
+    """The partitions of this worker, by group and number.
+
+    `partition_counts` is that of each source topic at least, by its name in the table; `facts` what notes say of the
+    topics that are read, by full name.
+    """
 
     settings: Settings
     groups: Mapping[str, Group]
     factories: Mapping[str, StateFactory]
     partitions: dict[tuple[str, int], Partition] = field(default_factory=dict)
     partition_counts: Mapping[str, int] = field(default_factory=dict)
+    facts: Mapping[str, TopicFacts] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._group_of = {
@@ -126,24 +199,29 @@ class Assignment:
     def assign(self, committed: Iterable[TopicPartition]) -> list[Partition]:
         """Take a new assignment with the group's committed offsets (negative: none); returns what must be restored.
 
-        A partition whose offsets are those this worker committed last keeps its state; what is not assigned is freed.
+        A partition whose last commit is this worker's own keeps its state; what is not assigned is freed.
         """
-        offsets: dict[tuple[str, int], dict[str, int]] = {}
+        found: dict[tuple[str, int], dict[str, TopicPartition]] = {}
         for tp in committed:
-            offsets.setdefault((self._group_of[tp.topic].name, tp.partition), {})[tp.topic] = tp.offset
-        for key in [key for key in self.partitions if key not in offsets]:
+            found.setdefault((self._group_of[tp.topic].name, tp.partition), {})[tp.topic] = tp
+        for key in [key for key in self.partitions if key not in found]:
             self.partitions.pop(key).status = Status.GONE
         restoring = []
-        for key, at in offsets.items():
+        for key, offsets in found.items():
             kept = self.partitions.get(key)
-            if kept is not None and kept.status is Status.SUSPENDED and kept.committed == at:
+            if kept is not None and kept.status is Status.SUSPENDED and kept.committed == _committed(offsets.values()):
                 kept.status = Status.READY
-                continue
-            if kept is not None:
-                kept.status = Status.GONE
-            self.partitions[key] = self._new(*key, at)
-            restoring.append(self.partitions[key])
+            else:
+                restoring.append(self.replace(key, offsets.values()))
         return restoring
+
+    def replace(self, key: tuple[str, int], committed: Iterable[TopicPartition]) -> Partition:
+        """Forget what is known of a partition: it begins anew, to be restored, at the group's offsets."""
+        known = self.partitions.pop(key, None)
+        if known is not None:
+            known.status = Status.GONE
+        self.partitions[key] = self._new(*key, list(committed))
+        return self.partitions[key]
 
     def suspend(self) -> None:
         """The partitions were taken away for now: keep what is whole, in case they come back."""
@@ -159,7 +237,7 @@ class Assignment:
             partition.status = Status.GONE
         self.partitions.clear()
 
-    def _new(self, group_name: str, number: int, committed: dict[str, int]) -> Partition:
+    def _new(self, group_name: str, number: int, committed: list[TopicPartition]) -> Partition:
         group, settings = self.groups[group_name], self.settings
         topics = tuple(settings.prefix + topic for topic in group.topics)
         breakers = {
@@ -167,7 +245,8 @@ class Assignment:
             for topic in topics
         }
         states = {name: self.factories[name]() for name in group.states}
-        known = {topic: offset for topic, offset in committed.items() if offset >= 0}
+        positions = {tp.topic: tp.offset for tp in committed if tp.offset >= 0}
+        notes = {tp.topic: Note.of(tp.metadata) or Note() for tp in committed}
         sources = SourceClock({topic: self.partition_counts[topic] for topic in group.sources})
         return Partition(
             group,
@@ -175,7 +254,13 @@ class Assignment:
             topics,
             states,
             breakers,
-            committed=dict(committed),
-            positions=known,
+            committed=_committed(committed),
+            positions=positions,
             sources=sources if group.sources else None,
+            trials={topic: Trial(note.tries, note.until, note.alone) for topic, note in notes.items() if note.tries},
+            unclean={topic for topic, note in notes.items() if not note.at_rest},
         )
+
+
+def _committed(offsets: Iterable[TopicPartition]) -> dict[str, Committed]:
+    return {tp.topic: Committed(tp.offset, (Note.of(tp.metadata) or Note()).commit) for tp in offsets}

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from topics.transport.faults import Point, reach
 from topics.transport.message import Completion
 from topics.transport.outbox import Outbox, RecordEncoder
 
@@ -44,6 +45,7 @@ class RecordBatch:
 
     def unit(self) -> Unit:
         """The one unit of work in which this batch takes effect. Raises NotCompleted when asked for another."""
+        reach(Point.PROCESS)
         self.completion.enter()
         return Unit(self)
 
@@ -52,7 +54,8 @@ class Unit:
     """A context in which an agent handles its batch.
 
     What it sends and counts leaves with the span's commit, and only if the body returns; if it raises, is cancelled, or
-    is never entered, the batch counts as not completed and nothing of the span takes effect.
+    is never entered, the batch counts as not completed and nothing of the span takes effect. An exception ends here:
+    the stream takes note of it, and the agent goes on with the next batch.
     """
 
     def __init__(self, batch: RecordBatch) -> None:
@@ -92,9 +95,15 @@ class Unit:
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
+    ) -> bool:
+        try:
+            if error is None:
+                reach(Point.PROCESSED)
+        except Exception as injected:
+            error = injected
         if error is None:
             self._outbox.move_to(self._batch.span_outbox)
             self._batch.completion.complete()
-        else:
-            self._batch.completion.fail(error)
+            return False
+        self._batch.completion.fail(error)
+        return isinstance(error, Exception)

@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import groupby
 from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from topics.clients import Deliveries, producer
-from topics.errors import CommitFailed, NotDelivered
+from topics.errors import CommitFailed, NotDelivered, StreamStopped
 from topics.metrics import Meter
 from topics.settings import Settings
+from topics.transport.faults import Point, reach
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05
 LEAST_WAIT_S = 0.1
+RENEW_S = 5.0
+"""How long one attempt to have a producer again may take."""
+RENEW_PAUSE_S = 0.2
+
+REFUSED = frozenset(
+    {
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+    }
+)
+"""What no waiting mends."""
+
+log = logging.getLogger(__name__)
 
 
 class Committer(Protocol):
@@ -31,7 +48,12 @@ class Committer(Protocol):
     def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> bool:
         """Produce `records` (by full topic name) and commit `offsets`; False where only the offsets must wait.
 
-        Raises CommitFailed.
+        Raises CommitFailed: what became of it must be asked, once `renew` returned True.
+        """
+
+    def renew(self, stopping: Callable[[], bool]) -> bool:
+        """After a failed commit, be able to commit again, with nothing of ours undecided; False where it was not
+        possible before `stopping`. Raises StreamStopped where waiting does not help.
         """
 
     def close(self) -> None:
@@ -44,9 +66,11 @@ class TransactionalCommitter:
     def __init__(self, settings: Settings, group: str, meter: Meter) -> None:
         self._settings = settings
         self._meter = meter
-        self._producer = producer(settings, transactional_id=f"{group}-{settings.identity}")
+        self._id = f"{group}-{settings.identity}"
+        self._producer = producer(settings, transactional_id=self._id)
         self._metadata: object | None = None
         self._open = False
+        self._usable = True
 
     def start(self) -> None:
         """Fence whoever used this identity before.
@@ -76,19 +100,40 @@ class TransactionalCommitter:
             self._open = True
             with self._meter.stage("produce"):
                 produce(self._producer, records)
+            reach(Point.OFFSETS)
             if offsets:
                 with self._meter.stage("offsets"):
                     self._producer.send_offsets_to_transaction(offsets, self._metadata, limit)
+            reach(Point.COMMIT)
             with self._meter.stage("wait"):
                 self._commit_transaction(limit)
             self._open = False
+            reach(Point.COMMITTED)
         except KafkaException as error:
-            self._abort()
+            self._usable = self._abort()
             raise CommitFailed(
-                f"the span's transaction failed: {error.args[0]}; all of the span is visible or nothing, and a restart "
-                "goes on from whichever it is. If it says fenced, another worker runs with this LAM_WORKER_ID"
+                f"the span's transaction failed: {error.args[0]}; all of the span is visible or nothing. If it says "
+                "fenced, and says so again, another worker runs with this LAM_WORKER_ID"
             ) from error
         return True
+
+    def renew(self, stopping: Callable[[], bool]) -> bool:
+        """Have a producer again, by a new one where the transaction could not be aborted: its first call waits until
+        the broker has decided whatever the old one left undecided.
+        """
+        while not self._usable and not stopping():
+            self._producer.purge()
+            self._producer.close()
+            self._producer = producer(self._settings, transactional_id=self._id)
+            try:
+                self._producer.init_transactions(RENEW_S)
+                self._usable = True
+            except KafkaException as error:
+                if error.args[0].code() in REFUSED:
+                    raise StreamStopped(f"no transactional producer any more: {error.args[0].str()}") from error
+                log.warning("no transactional producer yet: %s; trying again", error.args[0].str())
+                time.sleep(RENEW_PAUSE_S)
+        return self._usable
 
     def close(self) -> None:
         """Abort what is open."""
@@ -105,13 +150,17 @@ class TransactionalCommitter:
                 if not error.args[0].retriable() or time.monotonic() >= deadline:
                     raise
 
-    def _abort(self) -> None:
-        if self._open:
-            self._open = False
-            try:
-                self._producer.abort_transaction(self._settings.transaction_timeout_s)
-            except KafkaException:
-                self._producer.purge()
+    def _abort(self) -> bool:
+        """Abort what is open, if anything; whether the producer can go on."""
+        if not self._open:
+            return self._usable
+        self._open = False
+        try:
+            self._producer.abort_transaction(self._settings.transaction_timeout_s)
+        except KafkaException:
+            self._producer.purge()
+            return False
+        return True
 
 
 class PlainCommitter:
@@ -141,15 +190,21 @@ class PlainCommitter:
                 produce(self._producer, records, deliveries)
             with self._meter.stage("wait"):
                 deliveries.wait(self._producer, self._settings.request_timeout_s)
+            reach(Point.OFFSETS)
             if offsets and self._consumer is not None:
                 with self._meter.stage("offsets"):
                     self._consumer.commit(offsets=offsets, asynchronous=False)
+            reach(Point.COMMITTED)
         except KafkaException as error:
             if error.args[0].code() == KafkaError.REBALANCE_IN_PROGRESS:
                 return False
             raise CommitFailed(f"the span was not committed: {error.args[0]}; it will be read again") from error
         except NotDelivered as error:
             raise CommitFailed(f"the span was not committed: {error}; it will be read again") from error
+        return True
+
+    def renew(self, stopping: Callable[[], bool]) -> bool:
+        """Nothing to renew: a plain producer goes on by itself."""
         return True
 
     def close(self) -> None:
@@ -165,6 +220,7 @@ def produce(target: Producer, records: Mapping[str, list[Outgoing]], deliveries:
     """
     callback: dict[str, Any] = {} if deliveries is None else {"on_delivery": deliveries}
     for topic, waiting in records.items():
+        reach(Point.PRODUCE)
         for (plain, partition), run in groupby(waiting, lambda one: (not one.headers, one.partition)):
             if plain:
                 messages = [{"key": one.key, "value": one.value} for one in run]

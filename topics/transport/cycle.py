@@ -1,11 +1,13 @@
 """The cycle of a worker: poll, read, deliver, wait for completion, commit; one thing at a time.
 
-Blocking calls run on one thread, the Kafka thread, and nothing is polled while a batch is with an agent.
+Blocking calls run on one thread, the Kafka thread, and nothing is polled while a batch is with an agent. What fails in
+a turn is taken back and tried again, or, where a commit failed, found out; only what neither mends ends the stream.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -14,15 +16,18 @@ from typing import NamedTuple, TypeVar
 
 from confluent_kafka import TopicPartition
 
+from schemas.errors import LamstreamError
 from topics.consuming import Record
-from topics.errors import NotCompleted
+from topics.errors import AgentFailed, CommitFailed, Stuck
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
 from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
-from topics.transport.assignment import Assignment, Partition, Status
+from topics.topic_ids import topic_ids
+from topics.transport.assignment import Assignment, Partition, Status, TopicFacts
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
+from topics.transport.faults import FaultInjected, Point, reach
 from topics.transport.global_records import Apply, GlobalStates
 from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.intake import DivertedRecord, Part, Slice
@@ -32,11 +37,26 @@ from topics.transport.outbox import RecordEncoder
 from topics.transport.polling import Polled
 from topics.transport.reading import Reading
 from topics.transport.restoring import Restoring
+from topics.transport.suspects import Suspects
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
 SHARE_FOR_AGENTS = 0.5
 """Of the time a worker may go without polling: how long all batches of a turn may take together."""
+
+TIME_TRIES = 3
+"""Failures in a row of a batch without records, after which it is not tried again: there is nothing to put aside."""
+
+
+class Work(NamedTuple):
+    """A slice on its way to its agent; `end` is the offset behind its last record, None where it has none."""
+
+    partition: Partition
+    topic: str
+    part: Slice
+    end: int | None = None
 
 
 class Hooks(NamedTuple):
@@ -69,13 +89,15 @@ class Cycle:
         self._global_states = GlobalStates(settings, global_states, self._reading)
         self._restoring = Restoring(settings, meter)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
+        self._suspects = Suspects(member, assignment, meter, settings.poison_run)
+        self._failures_of_time = 0
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
         self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
         self._stopping = asyncio.Event()
 
     async def run(self, topics: list[str]) -> None:
-        """Join the group and turn until `stop`, then commit and leave; leave without committing when a turn fails.
+        """Join the group and turn until `stop`, then commit and leave; leave without committing on what nothing mends.
 
         Raises ConfigurationError where the topics of one group differ in their number of partitions.
         """
@@ -85,14 +107,33 @@ class Cycle:
             await self._in_thread(self._global_states.start)
             await self._in_thread(lambda: self._member.join(topics))
             while not self._stopping.is_set():
-                await self.turn()
-            await self._in_thread(self._member.commit)
+                await self._turn_or_settle()
+            await self._let_go()
         finally:
             await self._leave()
 
     def stop(self) -> None:
         """End after the running turn."""
         self._stopping.set()
+
+    async def _turn_or_settle(self) -> None:
+        try:
+            if self._member.undecided:
+                await self._in_thread(lambda: self._member.settle(self._stopping.is_set))
+            await self.turn()
+        except AgentFailed as failure:
+            log.warning("%s; the span is taken back and tried again", failure, exc_info=failure.__cause__)
+            await self._in_thread(self._member.take_back)
+        except CommitFailed as failure:
+            log.warning("%s", failure)
+
+    async def _let_go(self) -> None:
+        """Commit what is open, and say beside it that nobody died here."""
+        try:
+            if not self._member.undecided:
+                await self._in_thread(lambda: self._member.commit(at_rest=True))
+        except CommitFailed as failure:
+            log.warning("%s; who comes next finds out", failure)
 
     async def turn(self) -> None:
         """Apply global updates, poll, deliver what came, commit when due."""
@@ -107,15 +148,16 @@ class Cycle:
         self._restoring.begin(self._assignment.partitions.values())
         if self._stopping.is_set():
             return
+        polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
-        slices = await self._slices(polled)
-        for partition, topic, part in slices:
-            await self._take(partition, topic, part, deadline)
+        works = await self._works(polled)
+        for work in works:
+            await self._do(work, deadline)
         # Behind all that this turn sent: who hears how far a source has come has had what came of it.
-        for partition in {partition for partition, _, _ in slices}:
+        for partition in {work.partition for work in works}:
             self._tell_time(partition)
         self._reached(polled)
-        if self._commit_at() <= time.monotonic():
+        if commit_next or self._commit_at() <= time.monotonic():
             await self._in_thread(self._member.commit)
 
     def _ask_partition_counts(self) -> None:
@@ -129,6 +171,10 @@ class Cycle:
         counts = partition_counts(self._settings, needed)
         refuse_unequal(groups, counts)
         self._assignment.partition_counts = counts
+        ids = topic_ids(self._settings, read)
+        self._assignment.facts = {
+            self._settings.prefix + topic: TopicFacts(counts[topic], ids.get(topic, "")) for topic in read
+        }
         self._heartbeats = Heartbeats(int(self._settings.activity_interval_s * 1000), listening, counts)
 
     def _poll(self) -> Polled:
@@ -166,24 +212,62 @@ class Cycle:
                 partition.reached(topic, offset)
                 self._member.span.progress()
 
-    async def _slices(self, polled: Polled) -> list[tuple[Partition, str, Slice]]:
+    async def _works(self, polled: Polled) -> list[Work]:
         by_topic: defaultdict[str, list[tuple[Partition, list[Record]]]] = defaultdict(list)
         for (topic, number), records in polled.records.items():
             partition = self._assignment.of(topic, number)
             if partition is not None and partition.status is Status.READY:
                 by_topic[topic].append((partition, records))
-        slices = []
+        works = []
         for topic, polled_of in by_topic.items():
-            parts = [Part(records, partition.watermark, partition.sources) for partition, records in polled_of]
             with self._meter.stage("decode"):
-                read = await self._reading.read(topic, parts, self._in_thread)
+                read = await self._read(topic, polled_of)
             for (partition, records), part in zip(polled_of, read, strict=True):
                 self._meter.read(topic, partition.number, len(records), part)
                 partition.breakers[topic].observe([one.position for one in part.diverted], len(records), _last(part))
                 self._divert(topic, part.diverted)
                 partition.last_record = time.monotonic()
-                slices.append((partition, topic, part))
-        return slices + await self._passage_of_time({partition for partition, _, _ in slices})
+                works.append(Work(partition, topic, part, records[-1].offset() + 1))
+        if works:
+            reach(Point.DECODE)
+        return works + await self._passage_of_time({work.partition for work in works})
+
+    async def _read(self, topic: str, polled: list[tuple[Partition, list[Record]]]) -> list[Slice]:
+        """The slice of each partition. Raises AgentFailed where a decoder fails other than by finding a record bad."""
+        parts = [Part(records, partition.watermark, partition.sources) for partition, records in polled]
+        try:
+            return await self._reading.read(topic, parts, self._in_thread)
+        except NOT_OURS_TO_CATCH:
+            raise
+        except BaseException:
+            return [
+                await self._read_alone(topic, partition, part)
+                for (partition, _), part in zip(polled, parts, strict=True)
+            ]
+
+    async def _read_alone(self, topic: str, partition: Partition, part: Part) -> Slice:
+        try:
+            (alone,) = await self._reading.read(topic, [part], self._in_thread)
+        except NOT_OURS_TO_CATCH:
+            raise
+        except BaseException as error:
+            cause = f"reading raised {type(error).__name__}: {error}"
+            self._failed(partition, topic, part.records[-1].offset() + 1, cause, "decode")
+            raise AgentFailed(f"records of {topic}[{partition.number}] were not read: {cause}") from error
+        return alone
+
+    def _failed(self, partition: Partition, topic: str, end: int | None, cause: str, stage: str) -> None:
+        """Suspect what was tried. Raises Stuck where there is nothing that could be put aside."""
+        self._meter.reset(stage)
+        if end is not None:
+            partition.failed(topic, end, cause)
+            return
+        self._failures_of_time += 1
+        if self._failures_of_time >= TIME_TRIES:
+            raise Stuck(
+                f"the passage of time on partition {partition.number} of group {partition.group.name} failed "
+                f"{TIME_TRIES} times in a row ({cause}): no record can be put aside for it; mend the agent and restart"
+            )
 
     def _divert(self, topic: str, diverted: Iterable[DivertedRecord]) -> None:
         target = TOPICS[topic.removeprefix(self._settings.prefix)].dead_letters
@@ -191,7 +275,7 @@ class Cycle:
             letter = dead_letter(one.record, topic=topic, reason=one.reason, stage=one.stage, message=one.message)
             self._member.span.outbox.add(target, letter)
 
-    async def _passage_of_time(self, busy: set[Partition]) -> list[tuple[Partition, str, Slice]]:
+    async def _passage_of_time(self, busy: set[Partition]) -> list[Work]:
         """Empty slices for partitions without records, once per tick; idle ones follow the clock."""
         now = time.monotonic()
         if now - self._last_tick < self._settings.tick_s:
@@ -204,12 +288,16 @@ class Cycle:
             for partition, asked_at in await self._in_thread(lambda: self._member.at_end(silent)):
                 marks[partition] = max(marks[partition], asked_at)
         return [
-            (partition, partition.topics[0], self._reading.empty(partition.topics[0], mark))
+            Work(partition, partition.topics[0], self._reading.empty(partition.topics[0], mark))
             for partition, mark in marks.items()
         ]
 
-    async def _take(self, partition: Partition, topic: str, part: Slice, deadline: float) -> None:
-        """Hand a slice to its agent and wait until it is completed. Raises NotCompleted."""
+    async def _do(self, work: Work, deadline: float) -> None:
+        """Hand a slice to its agent and wait until it is completed.
+
+        Raises AgentFailed where the agent raised, NotCompleted where it let go otherwise, Stuck where it did not.
+        """
+        partition, topic, part, end = work
         subject = f"a batch of {len(part.event_time)} records of {topic}[{partition.number}]"
         completion = Completion(subject, asyncio.get_running_loop())
         span = self._member.span
@@ -231,11 +319,15 @@ class Cycle:
             with self._meter.stage("deliver"):
                 await asyncio.wait_for(self._hand_over(topic, batch), limit)
         except asyncio.TimeoutError as late:
-            raise NotCompleted(
+            raise Stuck(
                 f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), or "
                 f"its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does anything in "
                 "it block?"
             ) from late
+        except AgentFailed as failure:
+            self._failed(partition, topic, end, str(failure), "agent")
+            raise
+        self._failures_of_time = 0 if end is None else self._failures_of_time
         partition.watermark = watermark
         if partition.sources is not None:
             for heartbeat in part.heartbeats:
@@ -263,6 +355,10 @@ class Cycle:
 
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+
+
+NOT_OURS_TO_CATCH = (LamstreamError, FaultInjected, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+"""What reading raises rightly; anything else, a panic of a decoder in Rust among it, may be of a record."""
 
 
 def _last(part: Slice) -> str:

@@ -6,26 +6,37 @@ the open span before the partitions go.
 
 from __future__ import annotations
 
+import logging
+import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from itertools import count
 from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from topics.consuming import TopicNumber, committed_offsets
-from topics.errors import PartitionsLost, StreamStopped
+from topics.errors import CommitFailed, StreamStopped
 from topics.metrics import Meter, states_of
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
+from topics.transport.faults import Point, reach
+from topics.transport.note import Note
 from topics.transport.polling import Polled, poll
 from topics.transport.span import Span
+from topics.transport.trial import Trial
+
+log = logging.getLogger(__name__)
 
 Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 """Takes the name of a metric, its labels, and what is added to it."""
 
 END_S = 1.0
 """How long the broker may take to tell the end of a quiet partition."""
+
+ASK_S = 5.0
+"""How long one attempt to learn the group's offsets may take."""
 
 ENDS_EVERY_S = 1.0
 """How often it is noted where the partitions end, as the last fetch told."""
@@ -50,11 +61,15 @@ class Revoked(NamedTuple):
 Rebalance: TypeAlias = "Assigned | Revoked"
 
 
+Trying: TypeAlias = "Mapping[tuple[Partition, str], Trial]"
+"""Topic partitions about to be tried that may end the process, and what is to be thought of them if they do."""
+
+
 class Member:
     """The consumer of a worker, its assignment, and the span that is open on it.
 
-
     `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
+    `undecided`: a commit failed, and `settle` must find out what became of it before anything else is done.
     """
 
     def __init__(
@@ -76,19 +91,27 @@ class Member:
         self._assignment = assignment
         self._metrics = metrics
         self._rebalances: list[Rebalance] = []
-        self._lost: str | None = None
+        self._names = (f"{settings.identity}/{secrets.token_hex(4)}/{number}" for number in count())
+        self._asked: str | None = None
+        self.undecided = False
+
+    @property
+    def prefix(self) -> str:
+        """Of topics' full names."""
+        return self._settings.prefix
 
     def join(self, topics: list[str]) -> None:
         """Become a member. Raises CommitFailed where exactly-once is asked of a broker that cannot."""
         self._committer.start()
+        reach(Point.JOIN)
         self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def poll(self, timeout_s: float) -> Polled:
-        """Take what came. Raises PartitionsLost, or StreamStopped for an error that waiting does not mend."""
+        """Take what came. Raises StreamStopped for an error that waiting does not mend."""
         polled = poll(self._consumer, self._settings.poll_records, timeout_s)
-        if self._lost is not None:
-            raise PartitionsLost(self._lost)
         self._note_ends()
+        if polled.records:
+            reach(Point.CONSUME)
         return polled
 
     def rebalances(self) -> list[Rebalance]:
@@ -96,36 +119,126 @@ class Member:
         happened, self._rebalances = self._rebalances, []
         return happened
 
-    def commit(self) -> None:
-        """Make the open span permanent, and begin another. Raises CommitFailed."""
-        if not self.span.progressed:
+    def commit(self, *, at_rest: bool = False, trying: Trying | None = None) -> None:
+        """Make the open span permanent, and begin another; `at_rest` when the partitions are let go of in order.
+
+        Raises CommitFailed: `settle` then tells what became of the span.
+        """
+        if not (self.span.progressed or at_rest or trying):
             return
         with self._meter.commit():
-            self._commit(self._assignment.in_use())
+            self._commit(self._assignment.in_use(), trying or {}, at_rest=at_rest)
+        self._begin_span()
+
+    def _commit(self, partitions: list[Partition], trying: Trying, *, at_rest: bool) -> None:
+        with self._meter.stage("changelog"):
+            records = self.span.records(self._settings.prefix, partitions)
+        moved = any(partition.uncommitted for partition in partitions)
+        if not (records or moved or at_rest or trying):
+            return
+        reach(Point.CHANGELOG)
+        self._asked = next(self._names)
+        positions = self._noted_positions(partitions, trying, at_rest=at_rest)
+        try:
+            taken = self._committer.commit(records, positions)
+        except CommitFailed:
+            self.undecided = True
+            raise
+        self._keep(partitions, offsets_taken=taken)
+        self._meter.committed(records, states_of(partitions))
+
+    def _noted_positions(self, partitions: list[Partition], trying: Trying, *, at_rest: bool) -> list[TopicPartition]:
+        """Every position, moved or not: offsets are what the broker checks a member's generation by, and without them
+        a worker that was frozen while its partitions went could still commit what time alone brought.
+        """
+        facts, noted = self._assignment.facts, []
+        for partition in partitions:
+            tried = {topic: trial for (of, topic), trial in trying.items() if of is partition}
+            noted += partition.noted_positions(self._asked or "", facts, tried, at_rest=at_rest)
+        return noted
+
+    def _keep(self, partitions: list[Partition], *, offsets_taken: bool) -> None:
+        for partition in partitions:
+            partition.kept(self._asked or "", offsets_taken=offsets_taken)
+        reach(Point.KEPT)
+
+    def _begin_span(self) -> None:
+        """Tell what was counted, now that it is permanent."""
         counts = self.span.outbox.counts
         self.span = Span()
         for metric, amount in counts.items():
             self._metrics(metric.name, dict(metric.labels), amount)
 
-    def _commit(self, partitions: list[Partition]) -> None:
-        with self._meter.stage("changelog"):
-            records = self.span.records(self._settings.prefix, partitions)
-        moved = any(partition.uncommitted for partition in partitions)
-        if records or moved:
-            # Every position, moved or not: offsets are what the broker checks a member's generation by, and without
-            # them a worker that was frozen while its partitions went could still commit what time alone brought.
-            positions = [position for partition in partitions for position in partition.topic_positions]
-            taken = self._committer.commit(records, positions)
-            for partition in partitions:
-                partition.kept(offsets_taken=taken)
-            self._meter.committed(records, states_of(partitions))
+    def settle(self, stopping: Callable[[], bool]) -> None:
+        """Find out whether the commit that failed happened, and have everything stand accordingly.
+
+        Its transaction is whole or nothing, so one note of it among the group's offsets says that it happened. A
+        partition whose note is of neither this nor the commit before begins anew: another worker had it. Waits for
+        brokers until `stopping`. Raises StreamStopped where waiting does not help.
+        """
+        reach(Point.RESET)
+        self._meter.reset("commit")
+        found = self._renewed(stopping)
+        if found is None:
+            return
+        self.undecided = False
+        partitions = self._assignment.in_use()
+        happened = any(commit == self._asked for offsets in found.values() for commit in map(_commit_of, offsets))
+        mine = [one for one in partitions if _stands(one, found[one], self._asked if happened else None)]
+        for partition in partitions:
+            if partition not in mine:
+                self._begin_anew(partition, found[partition])
+        log.warning("the commit that failed %s", "had happened; going on behind it" if happened else "did not happen")
+        if happened:
+            self._keep(mine, offsets_taken=True)
+            self._begin_span()
+        else:
+            for partition in mine:
+                partition.take_back()
+            self.span = Span()
+        # Also what was polled and not yet tried when the commit failed must come again.
+        for partition in mine:
+            self._seek(partition)
+
+    def take_back(self) -> None:
+        """Have everything stand as the last commit left it, and read on from there."""
+        for partition in self._assignment.in_use():
+            partition.take_back()
+            self._seek(partition)
+        self.span = Span()
+
+    def rewind(self, topic: str, number: int, offset: int) -> None:
+        """Have records of a partition, from this one on, come again."""
+        self._consumer.seek(TopicPartition(topic, number, offset))
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""
-        for topic in partition.topics:
-            position = partition.positions.get(topic, OFFSET_BEGINNING)
-            self._consumer.seek(TopicPartition(topic, partition.number, position))
+        self._seek(partition)
         self._consumer.resume(partition.topic_partitions)
+
+    def _seek(self, partition: Partition) -> None:
+        for topic in partition.topics:
+            self.rewind(topic, partition.number, partition.positions.get(topic, OFFSET_BEGINNING))
+
+    def _begin_anew(self, partition: Partition, offsets: list[TopicPartition]) -> None:
+        self._consumer.pause(partition.topic_partitions)
+        self._assignment.replace((partition.group.name, partition.number), offsets)
+
+    def _renewed(self, stopping: Callable[[], bool]) -> dict[Partition, list[TopicPartition]] | None:
+        """What the group has of each partition in use, once nothing of ours is undecided; None when stopping."""
+        while self._committer.renew(stopping):
+            partitions = self._assignment.in_use()
+            asked = [tp for partition in partitions for tp in partition.topic_partitions]
+            try:
+                committed = committed_offsets(self._consumer, asked, ASK_S) if asked else []
+            except KafkaException as error:
+                log.warning("the group's offsets cannot be asked yet: %s; trying again", error.args[0].str())
+                if stopping():
+                    return None
+                continue
+            by_place = {(tp.topic, tp.partition): tp for tp in committed}
+            return {one: [by_place[tp.topic, tp.partition] for tp in one.topic_partitions] for one in partitions}
+        return None
 
     def at_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
         """Partitions that the broker confirms to be read to their stable end, and when (ms) it was asked.
@@ -144,6 +257,7 @@ class Member:
 
     def leave(self) -> None:
         """Close without committing what is open."""
+        reach(Point.LEAVE)
         self._assignment.drop()
         self.span = Span()
         try:
@@ -152,13 +266,17 @@ class Member:
             self._committer.close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        reach(Point.ASSIGN)
         try:
             committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
         except KafkaException as error:
             raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
         restoring = self._assignment.assign(committed)
         consumer.assign(
-            [tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, OFFSET_BEGINNING) for tp in committed]
+            [
+                TopicPartition(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else OFFSET_BEGINNING)
+                for tp in committed
+            ]
         )
         waiting = [tp for partition in restoring for tp in partition.topic_partitions]
         if waiting:
@@ -168,20 +286,33 @@ class Member:
         self._rebalances.append(Assigned(partitions))
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self.commit()
+        reach(Point.REVOKE)
+        try:
+            if not self.undecided:
+                self.commit(at_rest=True)
+        except CommitFailed as error:
+            log.warning("%s; its partitions begin anew wherever they go", error)
+        if self.undecided:
+            self._assignment.drop()
+            self.span = Span()
         self._assignment.suspend()
         self._meter.rebalanced("revoked")
         self._rebalances.append(Revoked(partitions))
+        reach(Point.REVOKED)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._assignment.drop()
-        self._meter.rebalanced("lost")
-        named = ", ".join(f"{tp.topic}[{tp.partition}]" for tp in partitions)
-        self._lost = (
-            f"the group gave away {named} without asking: this worker did not poll or answer for longer than "
-            f"LAM_SESSION_TIMEOUT_S ({self._settings.session_timeout_s:g} s) or LAM_POLL_LIMIT_S; nothing of the open "
-            "span was committed, a restart goes on from the last commit"
+        reach(Point.LOST)
+        log.warning(
+            "the group gave %d partitions away without asking: this worker did not poll or answer for longer than "
+            "LAM_SESSION_TIMEOUT_S (%g s) or LAM_POLL_LIMIT_S; nothing of the open span was committed, and what the "
+            "group gives next begins anew",
+            len(partitions),
+            self._settings.session_timeout_s,
         )
+        self._assignment.drop()
+        self.span = Span()
+        self._meter.rebalanced("lost")
+        self._rebalances.append(Revoked(partitions))
 
     def _note_ends(self) -> None:
         now = time.monotonic()
@@ -198,3 +329,16 @@ class Member:
         target = TopicPartition(topic, partition.number)
         first, end = self._consumer.get_watermark_offsets(target, timeout=END_S)
         return bool(first == end or partition.positions.get(topic, 0) >= end)
+
+
+def _commit_of(tp: TopicPartition) -> str:
+    return (Note.of(tp.metadata) or Note()).commit
+
+
+def _stands(partition: Partition, offsets: list[TopicPartition], asked: str | None) -> bool:
+    """Whether the group has of each topic what this worker left there: by the commit `asked`, or by the one before."""
+    return all(
+        _commit_of(tp)
+        == (asked if asked and tp.topic in partition.positions else partition.committed_on(tp.topic).commit)
+        for tp in offsets
+    )

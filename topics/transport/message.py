@@ -8,7 +8,7 @@ from typing import Any
 
 from faust.types.tuples import TP, ConsumerMessage
 
-from topics.errors import NotCompleted
+from topics.errors import AgentFailed, NotCompleted
 
 
 class Completion:
@@ -42,7 +42,8 @@ class Completion:
     def fail(self, cause: BaseException) -> None:
         """The agent's body raised `cause`."""
         if not self._outcome.done():
-            error = NotCompleted(f"{self._subject} was not completed: the agent raised {type(cause).__name__}: {cause}")
+            kind = AgentFailed if isinstance(cause, Exception) else NotCompleted
+            error = kind(f"{self._subject} was not completed: the agent raised {type(cause).__name__}: {cause}")
             error.__cause__ = cause
             self._outcome.set_exception(error)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from models.behaviour.layout import KERNEL_DTYPE, SESSION_LAYOUT
-from topics.state.column import KEY_BYTES_ESTIMATE
+from topics.state.key_index import KEY_BYTES_ESTIMATE
 
 MOST_BYTES = 2_000
 """A million of them are 2 GB."""

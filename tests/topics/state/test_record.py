@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -56,13 +57,12 @@ def test_a_value_that_is_no_record_stops_a_restore() -> None:
         new_state().load(["a"], [b"\xc3\x01 and then nothing that was ever written"])
 
 
-@given(
-    st.lists(
-        st.tuples(st.sampled_from(["put", "delete", "keep", "take back"]), st.sampled_from("abc"), st.integers(0, 9))
-    )
-)
+steps = st.sampled_from(["put", "delete", "keep", "take back", "block"])
+
+
+@given(st.lists(st.tuples(steps, st.sampled_from("abc"), st.integers(0, 9))))
 def test_kept_spans_and_only_they_last(operations: list[tuple[str, str, int]]) -> None:
-    """Whatever happens, state is what a plain dict of the kept spans says, and its changelog rebuilds it."""
+    """Whatever happens, state is what a plain dict of the kept spans says, and its changelog and blocks rebuild it."""
     state, log = new_state(), list[tuple[str, bytes | None]]()
     kept: dict[str, int] = {}
     model: dict[str, int] = {}
@@ -80,6 +80,10 @@ def test_kept_spans_and_only_they_last(operations: list[tuple[str, str, int]]) -
         else:
             state.take_back()
             model = dict(kept)
+        if name == "block":
+            state, block = new_state(), state.block()
+            for part in (block.slice(1), block.slice(0, 1)):
+                state.load_block(part)
         assert visits(state) == model
         assert_due(state)
         assert state.memory_bytes >= 150 * len(model)
@@ -87,6 +91,23 @@ def test_kept_spans_and_only_they_last(operations: list[tuple[str, str, int]]) -
     again.load([key for key, _ in log], [value for _, value in log])
     assert visits(again) == kept
     assert_due(again)
+
+
+def test_a_block_of_something_else_is_refused() -> None:
+    """Another state's block, a key twice, a record nobody can read, and a span that is still open."""
+    state = new_state()
+    state.put("a", DELTA)
+    with pytest.raises(RuntimeError, match="inside a span"):
+        state.block()
+    state.keep()
+    block = state.block()
+    with pytest.raises(RestoreFailed, match="expected records of reward-update"):
+        RecordState(record_type("reward-update"), SchemaStore()).load_block(block)
+    with pytest.raises(RestoreFailed, match="twice"):
+        state.load_block(block)
+    values = pa.array([b"\xc3\x01 and then nothing that was ever written"], pa.large_binary())
+    with pytest.raises(RestoreFailed, match="cannot be read"):
+        new_state().load_block(block.set_column(1, block.schema.field(1), values))
 
 
 def test_a_key_without_a_due_time_is_never_due() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 import pytest
@@ -35,6 +35,9 @@ class Recorded:
     def assigned(self, consumer: Consumer) -> None: ...
 
     def close(self) -> None: ...
+
+    def renew(self, stopping: Callable[[], bool]) -> bool:
+        return True
 
     def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> bool:
         self.topics.append(sorted(records))

@@ -1,0 +1,131 @@
+"""A worker goes on after what fails: each event takes effect once, or stands among the dead letters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.kafka import Broker
+from tests.system.reading import read_topic, records
+from tests.topics.engine import Engine, count, engine_settings, running
+from tests.topics.events import event, publish
+from topics.consuming import header
+from topics.embedded import PARTITIONS
+from topics.errors import TooMuchPoison
+from topics.settings import Settings
+from topics.transport import faults
+from topics.transport.batch import RecordBatch, Unit
+from topics.transport.faults import Faults, Point, parse
+
+SESSIONS = 7
+EVENTS = [event(number, f"s-{number % SESSIONS}") for number in range(400)]
+POISON = ("e-60", "e-61", "e-333")
+
+
+def publish_events(settings: Settings) -> None:
+    publish(settings.broker, settings.prefix + "session-event", EVENTS)
+
+
+async def fail_on_poison(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+    """Count, send, and then fail: what was done before must not stay."""
+    await count(engine, batch, unit)
+    if set(batch.columns.column("event_id").to_pylist()).intersection(POISON):
+        raise ValueError("the agent's own trouble")
+
+
+async def fail_on_all(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+    await count(engine, batch, unit)
+    if len(batch):
+        raise ValueError("the agent's own trouble")
+
+
+def folded(settings: Settings) -> int:
+    """Events that a committed reader sees counted."""
+    return sum(int(one["folded"]) for one in records(settings, "site-delta"))
+
+
+def dead(settings: Settings) -> list[Any]:
+    return [one for of_one in read_topic(settings, "session-event.dlq").values() for one in of_one]
+
+
+async def test_poison_goes_to_the_dead_letters_alone(broker: Broker) -> None:
+    """Each record on which the agent fails is a dead letter that says so; its neighbours take effect once."""
+    settings = engine_settings(broker, poll_records=100)
+    publish_events(settings)
+    good = len(EVENTS) - len(POISON)
+    async with running(settings, fail_on_poison) as engine:
+        await engine.until(lambda: sum(engine.states().values()) == good)
+    assert folded(settings) == good
+    letters = dead(settings)
+    assert sorted((header(one, "lamstream.error.reason") or b"").decode() for one in letters) == ["agent_failed"] * 3
+    assert all(b"the agent's own trouble" in (header(one, "lamstream.error.message") or b"") for one in letters)
+
+
+async def test_a_failure_that_does_not_come_back_costs_nothing(broker: Broker) -> None:
+    """The span is taken back and tried again, and no record is blamed."""
+    settings = engine_settings(broker)
+    publish_events(settings)
+    failures = iter([True, False, True])
+
+    async def fail_sometimes(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        await count(engine, batch, unit)
+        if len(batch) and next(failures, False):
+            raise ValueError("the agent's own trouble")
+
+    async with running(settings, fail_sometimes) as engine:
+        await engine.until(lambda: sum(engine.states().values()) == len(EVENTS))
+    assert folded(settings) == len(EVENTS)
+    assert dead(settings) == []
+
+
+async def test_an_agent_that_fails_on_everything_stops_the_worker(broker: Broker) -> None:
+    """A topic is not emptied into its dead letters because of a bug."""
+    settings = engine_settings(broker, poison_run=3, poll_records=50)
+    publish_events(settings)
+    async with running(settings, fail_on_all) as engine:
+        failure = await engine.failure()
+    assert isinstance(failure, TooMuchPoison)
+    assert "LAM_POISON_RUN" in str(failure)
+    assert folded(settings) == 0
+
+
+@pytest.fixture
+def plan() -> Iterator[Any]:
+    """Sets the faults of this process, and clears them after."""
+    before = faults._faults
+
+    def arm(text: str) -> None:
+        faults._faults = Faults(parse(text))
+
+    yield arm
+    faults._faults = before
+
+
+@pytest.mark.parametrize("point", [Point.PRODUCE, Point.OFFSETS, Point.COMMIT, Point.COMMITTED])
+async def test_a_commit_that_fails_is_found_out(kafka: str, plan: Any, point: Point) -> None:
+    """Wherever in its transaction a commit fails, also when it had happened: the worker goes on, exactly."""
+    settings = engine_settings(Broker(kafka, transactional=True), poll_records=30, commit_s=0.01)
+    plan(f"{point.value}:fail:2,{point.value}:fail:3,{point.value}:fail:7")
+    publish_events(settings)
+    async with running(settings) as engine:
+        await engine.until(lambda: sum(engine.states().values()) == len(EVENTS))
+        meter = engine.app.meter.registry
+    assert (meter.get_sample_value("lamstream_resets_total", {"cause": "commit"}) or 0) >= 3
+    assert folded(settings) == len(EVENTS)
+
+
+async def test_a_commit_that_fails_in_a_revoke_loses_nothing(kafka: str, plan: Any) -> None:
+    """What the group takes while a commit fails begins anew at whoever has it next."""
+    settings = engine_settings(Broker(kafka, transactional=True), commit_s=50, commit_urgent_s=50)
+    publish_events(settings)
+    async with running(settings) as first:
+        await first.until(lambda: first.seen == len(EVENTS))
+        plan("offsets:fail:1")
+        async with running(settings.model_copy(update={"worker_id": "worker-1", "commit_s": 0.1})) as second:
+            await second.until(lambda: second.partitions > 0)
+            await first.until(lambda: 0 < first.partitions < PARTITIONS)
+    async with running(settings.model_copy(update={"worker_id": "worker-2", "commit_s": 0.1})) as third:
+        await third.until(lambda: sum(third.states().values()) == len(EVENTS))
+    assert folded(settings) == len(EVENTS)

@@ -1,0 +1,49 @@
+"""Finding the one record that an agent fails on, or that a process dies of, by halves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WHOLE_TRIES = 2
+"""Failures at one committed offset after which the range is halved: one failure may have been anything."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is known of a range of one partition that failed: it failed `tries` times, and what is guilty lies below
+    offset `until`; 0 where nothing is under suspicion. `alone`: the record before `until` failed with no other.
+
+    Offsets may have gaps: a range that holds no record ends well.
+    """
+
+    tries: int = 0
+    until: int = 0
+    alone: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Whether anything is under suspicion."""
+        return self.tries > 0
+
+    @property
+    def by_halves(self) -> bool:
+        """Whether it failed too often to be tried whole."""
+        return self.tries >= WHOLE_TRIES
+
+    def end(self, position: int) -> int | None:
+        """Before which offset the next try, from `position`, has to end; None where it may go on."""
+        if not self.by_halves:
+            return None
+        return position + max(1, (self.until - position) // 2)
+
+    def guilty(self, position: int) -> bool:
+        """Whether the record at `position` is the one."""
+        return self.by_halves and self.alone and self.until == position + 1
+
+    def failed(self, position: int, end: int) -> Trial:
+        """A try failed that went from `position` up to offset `end`, exclusive."""
+        return Trial(self.tries + 1, min(self.until, end) if self.until else end, end == position + 1)
+
+    def passed(self, position: int) -> Trial:
+        """All below `position` took effect."""
+        return Trial() if position >= self.until else self
