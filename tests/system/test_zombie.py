@@ -20,8 +20,8 @@ SLOTS = 12_000
 POLLED = 1_500
 ASLEEP_AT = (Point.CHANGELOG, Point.PRODUCE, Point.OFFSETS, Point.COMMIT)
 SHORT_ASLEEP_AT = (Point.COMMIT,)
-REFUSED = ("fenced", "FENCED", "UNKNOWN_MEMBER", "ILLEGAL_GENERATION", "INVALID_PRODUCER_EPOCH", "gave away")
-"""How a worker's log names what the broker tells a zombie."""
+REFUSED = ("the span's transaction failed", "partitions away without asking")
+"""How a worker's log says that the broker told it so."""
 LIMIT_S = 60.0
 LOOK_S = 0.1
 
