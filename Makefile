@@ -21,6 +21,8 @@ INPUT ?=
 FORMAT ?=
 # Of the tests: further options of pytest, and seconds after which a short form stops.
 PYTEST ?=
+# Processes of the fast tests, each with a Kafka of its own: while one waits for its broker another computes. 0 is one.
+JOBS ?= 2
 SHORT ?=
 SHORT_LIMIT_S ?= 180
 # What the short form of the slow tests runs, in this order.
@@ -50,8 +52,8 @@ demo: install ## A simulated shop through the whole stream (DURATION, SPEED, KAF
 	@exec $(BIN)/lam demo $(if $(DURATION),--duration $(DURATION)) $(if $(SPEED),--speed $(SPEED)) \
 		$(if $(KAFKA),--kafka $(KAFKA)) $(if $(INPUT),--input $(INPUT)) $(if $(FORMAT),--format $(FORMAT))
 
-test: install-dev ## The fast tests, on the embedded broker and real Kafka (PYTEST="-k name")
-	@exec $(BIN)/python -m pytest -q -rs -m "not system and not models" $(PYTEST)
+test: install-dev ## The fast tests, on the embedded broker and real Kafka (PYTEST="-k name", JOBS)
+	@exec $(BIN)/python -m pytest -q -rs -n $(JOBS) --dist loadfile -m "not system and not models" $(PYTEST)
 
 test-system: install-dev ## The slow tests on real Kafka (SHORT=1: the most telling, 3 minutes at most)
 	@rm -f $(TALLY); export LAM_TALLY=$(TALLY) LAM_SHORT=$(SHORT); status=0; \

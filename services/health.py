@@ -1,22 +1,37 @@
-"""What a worker says of itself over HTTP: /metrics, /healthz, /readyz. On a thread of its own, for reading only."""
+"""What a worker says of itself over HTTP: /metrics, /healthz, /readyz; and, asked on its own machine, /drain.
+
+On threads of its own.
+"""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 from prometheus_client import CONTENT_TYPE_LATEST, disable_created_metrics, generate_latest
 
+from services.draining import Draining, Progress, State
 from topics.errors import ConfigurationError
 from topics.settings import Settings
 from topics.transport.standing import Standing
 
 JSON = "application/json"
+
+DRAIN = "/drain"
+DRAIN_STATUS = {
+    State.STARTING: HTTPStatus.SERVICE_UNAVAILABLE,
+    State.DRAINING: HTTPStatus.ACCEPTED,
+    State.LEFT: HTTPStatus.OK,
+    State.UNCONFIRMED: HTTPStatus.BAD_GATEWAY,
+}
+
+Paths = Mapping[str, Callable[[], "Answer"]]
 
 
 class Answer(NamedTuple):
@@ -44,9 +59,16 @@ def readiness(standing: Standing) -> Answer:
     return _json(HTTPStatus.OK if standing.ready else HTTPStatus.SERVICE_UNAVAILABLE, told)
 
 
+def drained(progress: Progress) -> Answer:
+    """200 when the worker left its group, 202 or 503 where to ask again, 502 where the group does not confirm it."""
+    return _json(DRAIN_STATUS[progress.state], progress._asdict())
+
+
 @contextmanager
-def served(settings: Settings, standing: Standing) -> Iterator[str | None]:
+def served(settings: Settings, standing: Standing, draining: Draining | None = None) -> Iterator[str | None]:
     """The address of the server, which ends with the context; None where `LAM_METRICS_PORT` is empty.
+
+    Where the worker was drained the server stays until one who asked was told.
 
     Raises ConfigurationError where the port cannot be had.
     """
@@ -54,13 +76,14 @@ def served(settings: Settings, standing: Standing) -> Iterator[str | None]:
         yield None
         return
     disable_created_metrics()  # type: ignore[no-untyped-call]
-    paths: dict[str, Callable[[], Answer]] = {
+    told: Paths = {
         "/metrics": lambda: Answer(HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest(standing.meter.registry)),
         "/healthz": lambda: health(standing, settings.poll_limit_s),
         "/readyz": lambda: readiness(standing),
     }
+    done: Paths = {} if draining is None else {DRAIN: lambda: drained(draining.ask())}
     try:
-        server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port), _handler(paths))
+        server = ThreadingHTTPServer((settings.metrics_host, settings.metrics_port), _handler(told, done))
     except OSError as problem:
         raise ConfigurationError(
             f"LAM_METRICS_PORT is {settings.metrics_port}, and {settings.metrics_host} does not give it "
@@ -72,20 +95,30 @@ def served(settings: Settings, standing: Standing) -> Iterator[str | None]:
     try:
         yield f"http://{server.server_address[0]!s}:{server.server_address[1]}"
     finally:
+        if draining is not None:
+            draining.wait_until_told()
         server.shutdown()
         thread.join()
         server.server_close()
 
 
-def _handler(paths: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:
+def _handler(told: Paths, done: Paths) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        """Answers GET of the known paths; of other methods the base class says that it has none."""
+        """Answers GET of what is told, and POST of what is done; of other methods the base class says it has none."""
 
         timeout = 10
 
         def do_GET(self) -> None:
+            self._send(self._answer(told))
+
+        def do_POST(self) -> None:
+            # A browser says where a page that posts is from; none has business here, not even one on this machine.
+            local = is_loopback(self.client_address[0]) and "Origin" not in self.headers
+            self._send(self._answer(done) if local else _refused())
+
+        def _answer(self, paths: Paths) -> Answer:
             answer = paths.get(self.path.partition("?")[0])
-            self._send(_unknown(paths) if answer is None else answer())
+            return _unknown(paths) if answer is None else answer()
 
         def _send(self, answer: Answer) -> None:
             self.send_response(answer.status)
@@ -100,8 +133,20 @@ def _handler(paths: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHand
     return Handler
 
 
-def _unknown(paths: dict[str, Callable[[], Answer]]) -> Answer:
+def is_loopback(host: str) -> bool:
+    """Whether an address is of this machine's loopback, IPv4 within IPv6 included."""
+    address = ip_address(host)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        return address.ipv4_mapped.is_loopback
+    return address.is_loopback
+
+
+def _unknown(paths: Paths) -> Answer:
     return _json(HTTPStatus.NOT_FOUND, {"expected": sorted(paths)})
+
+
+def _refused() -> Answer:
+    return _json(HTTPStatus.FORBIDDEN, {"expected": "a request from this machine's loopback, from no browser"})
 
 
 def _json(status: HTTPStatus, told: dict[str, Any]) -> Answer:

@@ -107,7 +107,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if target := session.config.getoption("--skips-to"):
+    # Of several processes the first is told of every test.
+    if (target := session.config.getoption("--skips-to")) and not hasattr(session.config, "workerinput"):
         lines = [f"{test}\t{reason}\n" for test, reason in session.config.stash[SKIPS].items()]
         Path(target).parent.mkdir(parents=True, exist_ok=True)
         Path(target).write_text("".join(lines))

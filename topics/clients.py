@@ -16,6 +16,9 @@ from topics.settings import Settings, client_properties
 PARTITIONER = "murmur2_random"
 """Where Java and aiokafka producers put the same key; librdkafka's own default differs."""
 
+SUBSCRIPTION_DIGITS = 8
+"""Hexadecimal digits behind a worker's id in the name of its membership."""
+
 FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
 PRODUCER_QUEUE_RECORDS = 1_000_000
@@ -40,7 +43,7 @@ def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -
         _common(settings)
         | {
             "group.id": group,
-            "group.instance.id": f"{settings.identity}-{subscription:08x}",
+            "group.instance.id": f"{settings.identity}-{subscription:0{SUBSCRIPTION_DIGITS}x}",
             "partition.assignment.strategy": "range",
             "enable.auto.commit": False,
             "enable.auto.offset.store": False,

@@ -6,10 +6,11 @@ anything, no read_committed, compaction or retention. Every claim about guarante
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from confluent_kafka import Producer
+from confluent_kafka import cimpl
 
 from topics.clients import producer
 from topics.errors import ConfigurationError
@@ -25,16 +26,37 @@ LIMITS = (
 )
 ANSWER_S = 10.0
 
+GROUP_FORMS_AFTER_MS = 100
+"""How long a new group waits for more members; 3 s unless told, and there is one worker."""
+
+PRODUCER = 0
+QUIET = b"2"
+"""Of librdkafka's log: what is critical."""
+BROKERS = 1
+REASON_BYTES = 512
+
 
 @contextmanager
 def embedded_broker() -> Iterator[str]:
-    """The bootstrap address of a broker that lives as long as the context."""
-    cluster = Producer({"bootstrap.servers": "embedded:1", "test.mock.num.brokers": 1, "log_level": 2})
-    brokers = cluster.list_topics(timeout=ANSWER_S).brokers.values()
+    """The bootstrap address of a broker that lives as long as the context.
+
+    Made with librdkafka's own functions, since its `test.mock.num.brokers` leaves a group's delay at 3 s.
+    Raises ConfigurationError where librdkafka does not make it.
+    """
+    library = _librdkafka()
+    reason = ctypes.create_string_buffer(REASON_BYTES)
+    config = library.rd_kafka_conf_new()
+    library.rd_kafka_conf_set(config, b"log_level", QUIET, reason, REASON_BYTES)
+    host = library.rd_kafka_new(PRODUCER, config, reason, REASON_BYTES)
+    cluster = host and library.rd_kafka_mock_cluster_new(host, BROKERS)
+    if not cluster:
+        raise ConfigurationError(f"librdkafka made no embedded broker: {reason.value.decode() or 'no reason given'}")
+    library.rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, GROUP_FORMS_AFTER_MS)
     try:
-        yield ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+        yield library.rd_kafka_mock_cluster_bootstraps(cluster).decode()
     finally:
-        cluster.close()
+        library.rd_kafka_mock_cluster_destroy(cluster)
+        library.rd_kafka_destroy(host)
 
 
 def make_topics(settings: Settings, names: Iterable[str] | None = None) -> None:
@@ -50,3 +72,22 @@ def make_topics(settings: Settings, names: Iterable[str] | None = None) -> None:
                 f"{settings.broker} did not make topic {settings.prefix + name} with {PARTITIONS} partitions "
                 f"({made.error}); is it an embedded broker? `lam topics apply` is for real ones"
             )
+
+
+def _librdkafka() -> ctypes.CDLL:
+    """The library that confluent-kafka brings and has loaded: its symbols are found through the module's own file."""
+    library = ctypes.CDLL(cimpl.__file__)
+    pointer, text, size, number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_size_t, ctypes.c_int
+    for name, result, arguments in (
+        ("rd_kafka_conf_new", pointer, ()),
+        ("rd_kafka_conf_set", number, (pointer, text, text, text, size)),
+        ("rd_kafka_new", pointer, (number, pointer, text, size)),
+        ("rd_kafka_destroy", None, (pointer,)),
+        ("rd_kafka_mock_cluster_new", pointer, (pointer, number)),
+        ("rd_kafka_mock_cluster_destroy", None, (pointer,)),
+        ("rd_kafka_mock_cluster_bootstraps", text, (pointer,)),
+        ("rd_kafka_mock_group_initial_rebalance_delay_ms", None, (pointer, ctypes.c_int32)),
+    ):
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library

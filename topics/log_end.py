@@ -50,6 +50,8 @@ def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s:
 
 
 def _end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
+    # A client that does not know the leader yet would send this only when its timers next look, up to 3 s later.
+    admin.list_topics(partitions[0].topic, timeout=timeout_s)
     answers = admin.list_offsets(
         {partition: OffsetSpec.latest() for partition in partitions},  # type: ignore[no-untyped-call]
         isolation_level=IsolationLevel.READ_UNCOMMITTED,
@@ -73,6 +75,8 @@ def read_to_end(
         raise RestoreFailed(f"{topic}[{partition}]: its end cannot be asked ({error}); `lam topics check`") from error
     consumer = reader(settings)
     try:
+        # Likewise: where the leader is not known, asking for the beginning is tried again half a second later.
+        consumer.list_topics(topic, timeout=settings.request_timeout_s)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
         yield from _read(consumer, topic, partition, end, stopping)
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 
 import typer
 
@@ -16,7 +17,6 @@ cli = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-cli.command(name="worker")(worker.worker)
 cli.command(name="demo")(demo.demo)
 cli.command(name="replay")(replay.replay)
 cli.command(name="shop")(shop.shop)
@@ -24,16 +24,17 @@ cli.command(name="publish")(publish.publish)
 cli.command(name="tail")(tail.tail)
 cli.command(name="lag")(lag.lag)
 cli.command(name="config")(config.config)
+cli.add_typer(worker.worker, name="worker")
 cli.add_typer(topics.topics, name="topics")
 cli.add_typer(decision.decision, name="decision")
 cli.add_typer(site.site, name="site")
 cli.add_typer(train.train, name="train")
 
 
-def main() -> None:
-    """Run the command; an error of ours is one readable message and exit status 2."""
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command, the process's own unless given; an error of ours is one readable message and exit status 2."""
     try:
-        cli()
+        cli(arguments)
     except LamstreamError as error:
         print(f"lam: {error}", file=sys.stderr)
         sys.exit(2)

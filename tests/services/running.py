@@ -1,4 +1,4 @@
-"""The `lam` command as a process, and what it leaves behind."""
+"""The `lam` command, in this process or as one of its own, and what that leaves behind."""
 
 from __future__ import annotations
 
@@ -6,6 +6,11 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
+
+from typer.testing import CliRunner
+
+from services.cli import main
 
 LAM = [sys.executable, "-m", "services.cli"]
 LIMIT_S = 180
@@ -22,6 +27,27 @@ def lam(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         stdin=subprocess.DEVNULL,
         env={**os.environ, **environment},
     )
+
+
+class Said(NamedTuple):
+    """How a command ended, and what it wrote."""
+
+    returncode: int
+    stdout: bytes
+    stderr: bytes
+
+
+def lam_here(*arguments: str, given: bytes = b"", **environment: str) -> Said:
+    """Run it to its end in this process: a process of its own needs seconds to load what is loaded here already."""
+    returncode = 0
+    with CliRunner(env=environment).isolation(input=given) as (stdout, stderr, _):
+        try:
+            main(arguments)
+        except SystemExit as ended:
+            returncode = ended.code if isinstance(ended.code, int) else int(bool(ended.code))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return Said(returncode, stdout.getvalue(), stderr.getvalue())
 
 
 def marked(mark: str) -> dict[str, str]:

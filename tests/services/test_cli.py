@@ -11,20 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from tests.services.running import LAM, LIMIT_S, MARK, lam, marked
+from tests.services.running import LAM, LIMIT_S, MARK, lam, lam_here, marked
 
 LOOK_EVERY_S = 0.1
 
 
 def test_config_shows_values_and_origins_and_hides_secrets() -> None:
     """What is in force, where it came from, and no secret."""
-    told = lam("config", "--json", LAM_BROKER="here:1", LAM_CLIENT_SASL_PASSWORD="s3cret", LAM_MASTER_KEY="s3cret" * 4)
+    told = lam_here(
+        "config", "--json", LAM_BROKER="here:1", LAM_CLIENT_SASL_PASSWORD="s3cret", LAM_MASTER_KEY="s3cret" * 4
+    )
     rows = {row["name"]: row for row in json.loads(told.stdout)}
     assert (rows["LAM_BROKER"]["value"], rows["LAM_BROKER"]["origin"]) == ("here:1", "environment")
     assert rows["LAM_PREFIX"]["origin"] == "default"
     assert rows["LAM_CLIENT_SASL_PASSWORD"]["value"] == "(hidden)"
     assert (rows["LAM_MASTER_KEY"]["value"], rows["LAM_MASTER_KEY"]["origin"]) == ("(hidden)", "environment")
-    assert "s3cret" not in told.stdout + told.stderr
+    assert b"s3cret" not in told.stdout + told.stderr
 
 
 def test_an_error_of_ours_is_one_message_and_status_2() -> None:

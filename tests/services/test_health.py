@@ -97,7 +97,9 @@ def test_only_reading_of_what_is_there_is_answered() -> None:
     with served(settings, standing) as address:
         status, body = ask(address, "/")
         assert (status, json.loads(body)) == (404, {"expected": ["/healthz", "/metrics", "/readyz"]})
-        assert ask(address, "/metrics", "POST")[0] == 501
+        status, body = ask(address, "/metrics", "POST")
+        assert (status, json.loads(body)) == (404, {"expected": []})
+        assert ask(address, "/metrics", "PUT")[0] == 501
 
 
 def test_a_port_that_is_taken_is_named() -> None:

@@ -16,7 +16,7 @@ from fastavro import schemaless_writer
 from schemas.record_type import record_type
 from schemas.tree import schema_fingerprint
 from tests.kafka import Broker
-from tests.services.running import LAM, LIMIT_S
+from tests.services.running import LAM, LIMIT_S, Said, lam_here
 from tests.topics.engine import engine_settings, running
 from tests.topics.events import ENCODER, event, publish, publish_raw
 from tests.topics.transport.test_intake import Raw
@@ -29,13 +29,11 @@ EVENTS = [event(number, f"s-{number % 3}") for number in range(30)]
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    return {**os.environ, "LAM_BROKER": settings.broker, "LAM_PREFIX": settings.prefix}
+    return {"LAM_BROKER": settings.broker, "LAM_PREFIX": settings.prefix}
 
 
-def lam(settings: Settings, *arguments: str, given: bytes = b"", **further: str) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run(
-        [*LAM, *arguments], input=given, capture_output=True, timeout=LIMIT_S, env=environment(settings) | further
-    )
+def lam(settings: Settings, *arguments: str, given: bytes = b"", **further: str) -> Said:
+    return lam_here(*arguments, given=given, **environment(settings), **further)
 
 
 def tailed(settings: Settings, *arguments: str) -> list[dict[str, Any]]:
@@ -156,7 +154,7 @@ def test_tail_ends_well(embedded: str, ending: str) -> None:
         [*LAM, "tail", "session-event", "--from", "10"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
-        env=environment(settings),
+        env={**os.environ, **environment(settings)},
     )
     assert tail.stdout is not None
     assert tail.stderr is not None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, Generic, TypeVar, cast
 
 import faust
+from faust.tables import TableManager
 from faust.types import EventT, Message
 
 from schemas.codec import SchemaStore
@@ -40,6 +41,15 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
+class NoTables(TableManager):
+    """Faust's own tables, of which there are none."""
+
+    async def on_start(self) -> None:
+        """What the base class does, without the second that it gives tables to be declared."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class StateHandle(Generic[StateT]):
     """A state as an agent names it; `of` finds the part that belongs to a batch's partition."""
 
@@ -57,7 +67,8 @@ class StreamApp(faust.App):
 
     Groups and states must be declared before it starts; topics of groups that no agent reads are not subscribed to.
     `metrics(name, labels, amount)`, set before it starts, is given what units counted, each once its span is committed,
-    on the Kafka thread.
+    on the Kafka thread. `leaving_for_good`, set at any time before it is stopped, has it end its membership of the
+    group then: its partitions do not wait for it.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -68,6 +79,7 @@ class StreamApp(faust.App):
         self.state_factories: dict[str, Callable[[], PartitionedState]] = {}
         self.global_states: dict[str, list[Apply]] = {}
         self.metrics: Metrics = no_metrics
+        self.leaving_for_good = False
         super().__init__(
             settings.group_id,
             broker=f"batch://{settings.broker}",
@@ -79,6 +91,7 @@ class StreamApp(faust.App):
             stream_buffer_maxsize=64,
             broker_session_timeout=settings.session_timeout_s,
             reply_create_topic=False,
+            TableManager=NoTables,
         )
 
     @property

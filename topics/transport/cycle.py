@@ -95,6 +95,7 @@ class Cycle:
         self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
         self._stopping = asyncio.Event()
+        self._for_good = False
 
     async def run(self, topics: list[str]) -> None:
         """Join the group and turn until `stop`, then commit and leave; leave without committing on what nothing mends.
@@ -112,8 +113,9 @@ class Cycle:
         finally:
             await self._leave()
 
-    def stop(self) -> None:
-        """End after the running turn."""
+    def stop(self, *, for_good: bool = False) -> None:
+        """End after the running turn; `for_good`: and end the membership of the group."""
+        self._for_good = for_good
         self._stopping.set()
 
     async def _turn_or_settle(self) -> None:
@@ -347,7 +349,7 @@ class Cycle:
     async def _leave(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._restoring.stop)
         try:
-            await self._in_thread(self._member.leave)
+            await self._in_thread(lambda: self._member.leave(for_good=self._for_good))
         finally:
             await self._in_thread(self._global_states.close)
             await self._in_thread(self._reading.close)

@@ -32,7 +32,7 @@ from topics.transport.standing import Standing
 
 class StreamDeclaration(Protocol):
     """What an app says of its stream: settings, the groups its agents read, how to make an empty state, who takes the
-    records of which global topic, and who takes what was counted.
+    records of which global topic, who takes what was counted, and whether the next stop ends the membership.
     """
 
     settings: Settings
@@ -42,6 +42,7 @@ class StreamDeclaration(Protocol):
     state_factories: dict[str, StateFactory]
     global_states: dict[str, list[Apply]]
     metrics: Metrics
+    leaving_for_good: bool
 
 
 class Fetcher(FaustFetcher):
@@ -129,7 +130,7 @@ class Consumer(FaustConsumer):
         """End after the running turn, commit, leave the group's partitions in order."""
         self._finishing.set()
         if self._cycle is not None:
-            self._cycle.stop()
+            self._cycle.stop(for_good=self._stream.leaving_for_good)
             await self._ended.wait()
 
     async def _deliver(self, topic: str, batch: RecordBatch) -> None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.consuming import TopicNumber, committed_offsets
 from topics.errors import CommitFailed, StreamStopped
@@ -37,6 +39,13 @@ END_S = 1.0
 
 ASK_S = 5.0
 """How long one attempt to learn the group's offsets may take."""
+
+SEEK_S = 10.0
+SEEK_PAUSE_S = 0.01
+"""How long, and how often, a partition is sought that is not fetched yet."""
+
+LEAVING_POLL_S = 0.1
+"""How long a poll of a worker that leaves waits for the call that takes its partitions."""
 
 ENDS_EVERY_S = 1.0
 """How often it is noted where the partitions end, as the last fetch told."""
@@ -70,6 +79,7 @@ class Member:
 
     `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
     `undecided`: a commit failed, and `settle` must find out what became of it before anything else is done.
+    `left` is set once it is a member no more, as far as this worker goes.
     """
 
     def __init__(
@@ -83,6 +93,7 @@ class Member:
     ) -> None:
         self.span = Span()
         self.ends: dict[TopicNumber, tuple[int, int]] = {}
+        self.left = threading.Event()
         self._ends_noted = time.monotonic()
         self._meter = meter
         self._settings = settings
@@ -104,6 +115,9 @@ class Member:
         """Become a member. Raises CommitFailed where exactly-once is asked of a broker that cannot."""
         self._committer.start()
         reach(Point.JOIN)
+        with suppress(KafkaException):
+            # Where no leader is known yet, librdkafka finds a partition's beginning half a second later.
+            self._consumer.list_topics(topics[0], timeout=self._settings.request_timeout_s)
         self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     def poll(self, timeout_s: float) -> Polled:
@@ -134,7 +148,7 @@ class Member:
         with self._meter.stage("changelog"):
             records = self.span.records(self._settings.prefix, partitions)
         moved = any(partition.uncommitted for partition in partitions)
-        if not (records or moved or at_rest or trying):
+        if not (records or moved or (partitions and (at_rest or trying))):
             return
         reach(Point.CHANGELOG)
         self._asked = next(self._names)
@@ -209,12 +223,23 @@ class Member:
 
     def rewind(self, topic: str, number: int, offset: int) -> None:
         """Have records of a partition, from this one on, come again."""
-        self._consumer.seek(TopicPartition(topic, number, offset))
+        deadline = time.monotonic() + SEEK_S
+        while True:
+            try:
+                self._consumer.seek(TopicPartition(topic, number, offset))
+                return
+            except KafkaException as error:
+                # A partition that was assigned just now may not be fetched yet.
+                if error.args[0].code() != KafkaError._STATE or time.monotonic() >= deadline:
+                    raise
+                time.sleep(SEEK_PAUSE_S)
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""
-        self._seek(partition)
+        # Resumed before it is sought: after a seek it would outdate the broker's answer on where the partition begins,
+        # and librdkafka asks again only half a second later. Nothing is polled in between.
         self._consumer.resume(partition.topic_partitions)
+        self._seek(partition)
 
     def _seek(self, partition: Partition) -> None:
         for topic in partition.topics:
@@ -255,15 +280,29 @@ class Member:
                 break
         return confirmed
 
-    def leave(self) -> None:
-        """Close without committing what is open."""
+    def leave(self, *, for_good: bool = False) -> None:
+        """Close without committing what is open.
+
+        The group keeps a static member that closes until its session times out: a restart gets its partitions back
+        without a rebalance. `for_good` ends the membership, so that others take over at once.
+        """
         reach(Point.LEAVE)
         self._assignment.drop()
         self.span = Span()
         try:
+            if for_good:
+                self._end_membership()
             self._consumer.close()
         finally:
             self._committer.close()
+            self.left.set()
+
+    def _end_membership(self) -> None:
+        """Unsubscribing tells the group, closing alone would not; the close that follows waits for its answer."""
+        self._consumer.unsubscribe()
+        deadline = time.monotonic() + self._settings.request_timeout_s
+        while self._consumer.assignment() and time.monotonic() < deadline:
+            self._consumer.poll(LEAVING_POLL_S)
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         reach(Point.ASSIGN)

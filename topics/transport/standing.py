@@ -61,6 +61,10 @@ class Standing(Collector):
         """Whether the group was joined and every partition it gave is whole."""
         return self.meter.joined and all(partition.status is Status.READY for partition in self.partitions)
 
+    def left(self, timeout_s: float) -> bool:
+        """Whether this worker let its membership of the group go, waiting at most `timeout_s` for it."""
+        return self._member is not None and self._member.left.wait(timeout_s)
+
     def restores(self) -> list[RestoreUnderWay]:
         """The partitions that are not whole yet."""
         now = time.monotonic()

@@ -11,7 +11,8 @@ WHOLE_TRIES = 2
 @dataclass(frozen=True)
 class Trial:
     """What is known of a range of one partition that failed: it failed `tries` times, and what is guilty lies below
-    offset `until`; 0 where nothing is under suspicion. `alone`: the record before `until` failed with no other.
+    offset `until`; 0 where nothing is under suspicion. `alone`: the record before `until` failed when
+    nothing else was tried with it, of this partition or another: before the halves begin, others are.
 
     Offsets may have gaps: a range that holds no record ends well.
     """
@@ -42,7 +43,8 @@ class Trial:
 
     def failed(self, position: int, end: int) -> Trial:
         """A try failed that went from `position` up to offset `end`, exclusive."""
-        return Trial(self.tries + 1, min(self.until, end) if self.until else end, end == position + 1)
+        alone = self.by_halves and end == position + 1
+        return Trial(self.tries + 1, min(self.until, end) if self.until else end, alone)
 
     def passed(self, position: int) -> Trial:
         """All below `position` took effect."""

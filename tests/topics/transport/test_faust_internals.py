@@ -7,6 +7,7 @@ import inspect
 from importlib.metadata import version
 
 import pytest
+from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport.conductor import Conductor
 from faust.transport.consumer import Consumer as FaustConsumer
@@ -74,6 +75,17 @@ def test_recovery_resumes_the_flow_last() -> None:
     """After an assignment Faust calls `resume_flow` once its streams take events; the cycle waits for that."""
     source = inspect.getsource(Recovery._resume_streams)
     assert source.index("app.flow_control.resume()") < source.index("consumer.resume_flow()")
+
+
+def test_tables_start_with_what_is_done_here_and_a_pause() -> None:
+    """The app does the same without the pause, which is for tables that are declared late."""
+    lines = [line.strip() for line in inspect.getsource(TableManager.on_start).splitlines()]
+    assert lines[2:] == [
+        "await self.sleep(1.0)",
+        "if not self.should_stop:",
+        "await self._update_channels()",
+        "await self.recovery.start()",
+    ]
 
 
 def test_stop_calls_on_stop_before_tasks_are_cancelled() -> None:

@@ -118,6 +118,9 @@ async def test_topics_of_one_group_with_unequal_partitions_are_refused(
     name = settings.prefix + "intervention"
     admin = AdminClient({"bootstrap.servers": kafka})
     admin.create_partitions([NewPartitions(name, 6)])[name].result(LIMIT_S)
+    # The controller has taken it; the broker that a worker asks may not have heard yet.
+    while len(admin.list_topics(name, timeout=LIMIT_S).topics[name].partitions) < 6:
+        pass
     async with running(settings, pair=watch) as engine:
         failure = await engine.failure()
     assert isinstance(failure, ConfigurationError)

@@ -72,3 +72,12 @@ def test_a_failure_that_does_not_come_back_leaves_no_suspicion() -> None:
     """Once the range took effect it is whole again."""
     assert not Trial().failed(0, 50).passed(50).open
     assert Trial().failed(0, 50).passed(49).open
+
+
+def test_a_record_that_failed_beside_others_is_not_guilty() -> None:
+    """Whole tries take what other partitions have along: a lone record among those may have died of theirs."""
+    once = Trial().failed(7, 8)
+    twice = once.failed(7, 8)
+    assert not once.guilty(7)
+    assert not twice.guilty(7)
+    assert twice.failed(7, 8).guilty(7)
