@@ -112,7 +112,7 @@ class Feeding:
         self._began = time.monotonic()
 
     def keep_ahead(self) -> None:
-        """Send a round where little waits."""
+        """Send a round where little waits: as fast as it is read."""
         if self._sent - self.progress.ask(self._sent) < AHEAD_ROUNDS * self.load.slots:
             self._send(self.load.round())
 

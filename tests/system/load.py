@@ -40,7 +40,7 @@ TRANSIT_MS = 40
 AGAIN = 0.005
 """Share of the events that are the slot's last one sent again."""
 MEASURES = ("dwell_s", "scroll_depth")
-PERSONAL = 0.4
+PERSONAL = 0.2
 """Share of the journeys of which decisions are taken; the others are folded, close and reward containers."""
 MADE, RETIRED = 0.95, 0.6
 """Shares of the containers that are told to be made, and to be retired."""

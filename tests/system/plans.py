@@ -28,10 +28,10 @@ class Plan(NamedTuple):
 
 STARTING = {Point.JOIN: 1, Point.ASSIGN: 1, Point.RESTORE: 3, Point.RESTORED: 5}
 """Points of a worker that comes, and how often it passes them at least: the fault is at one of these times."""
-TURNING = {Point.CONSUME: 60, Point.DECODE: 60, Point.PROCESS: 60, Point.PROCESSED: 60}
+TURNING = {Point.CONSUME: 40, Point.DECODE: 40, Point.PROCESS: 40, Point.PROCESSED: 40}
 COMMITTING = {
-    **{Point.CHANGELOG: 25, Point.PRODUCE: 25, Point.OFFSETS: 25},
-    **{Point.COMMIT: 25, Point.COMMITTED: 25, Point.KEPT: 25},
+    **{Point.CHANGELOG: 15, Point.PRODUCE: 30, Point.OFFSETS: 15},
+    **{Point.COMMIT: 15, Point.COMMITTED: 15, Point.KEPT: 15},
 }
 SHARED = {Point.REVOKE: 1, Point.REVOKED: 1}
 LEAVING = {Point.LEAVE: 1}
@@ -84,7 +84,7 @@ def _plan(dice: random.Random, point: Point, most: int, help: Help = Help.NONE) 
 
 
 def _after(dice: random.Random, fault: str) -> Plan:
-    later = f"{dice.choice(LATER)}:kill:{dice.randint(AT_FIRST, 40)}"
+    later = f"{dice.choice(LATER)}:kill:{dice.randint(AT_FIRST, 2 * AT_FIRST)}"
     # A commit that did not succeed is found out at RESET; an exception of an agent never comes there.
     at_once = [] if fault in RAISING else [f"{Point.RESET.value}:kill:1"]
     return Plan(f"{fault}:{dice.randint(1, AT_FIRST)},{dice.choice([later, *at_once])}")

@@ -19,12 +19,14 @@ SETTINGS: dict[str, Any] = {
     "transaction_timeout_s": 3,
 }
 """Of a stream whose results do not depend on batches, and that notices a death soon."""
+RATE = 3_300.0
+"""Session events a second: what two workers read beside their restarts."""
 LOOK_S = 0.05
 TELL_S = 10.0
 
 
 def rotate(crew: Crew, feeding: Feeding, enough: Callable[[], bool], limit_s: float, residents: int = 2) -> None:
-    """Feed and let die until it is `enough`.
+    """Feed and let die until it is `enough`, at a pace that leaves many short spans to die in.
 
     Raises ProcessFailed for a worker that ended otherwise than planned, AssertionError after `limit_s`.
     """
@@ -33,7 +35,7 @@ def rotate(crew: Crew, feeding: Feeding, enough: Callable[[], bool], limit_s: fl
     crew.begin(residents)
     while not enough():
         assert time.monotonic() - began < limit_s, f"not enough in {limit_s:g} s: {crew.faults}, {feeding.fed} records"
-        feeding.keep_ahead()
+        feeding.keep_pace(RATE)
         crew.look()
         if time.monotonic() - told > TELL_S:
             told = time.monotonic()
