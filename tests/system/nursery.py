@@ -103,7 +103,8 @@ class NurseryWorker:
     def check(self) -> None:
         """Raises ProcessFailed, with the end of its log, where it has ended."""
         if self.status() is not None:
-            lines = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+            told = self.log.read_text(errors="replace").splitlines()
+            lines = [line for line in told if not line.rstrip().endswith(("Starting...", "Stopping..."))][-LAST_LINES:]
             raise ProcessFailed(
                 f"a worker ended with status {self.status()}; the end of its log {self.log}:\n" + "\n".join(lines)
             )

@@ -35,7 +35,7 @@ COMMITTING = {
 }
 SHARED = {Point.REVOKE: 1, Point.REVOKED: 1}
 LEAVING = {Point.LEAVE: 1}
-RAISING = ("process:raise", "processed:raise")
+RAISING = ("processed:raise",)
 FAILING = ("produce:fail", "offsets:fail", "commit:fail", "committed:fail")
 """What a worker must survive, before it is killed where it recovers or later."""
 FREEZING = ("changelog:stop", "produce:stop", "offsets:stop", "commit:stop")
