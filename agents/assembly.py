@@ -7,6 +7,7 @@ from collections.abc import AsyncIterable, Iterator, Mapping
 from typing import Any
 
 from agents.app import app
+from agents.states import CONTAINERS
 from models.assembly.config import SECOND_MS, AssemblyConfig
 from models.assembly.container import due_at, on_activity, on_mutation, on_time, on_tombstone
 from models.assembly.parents import ParentStats
@@ -15,7 +16,7 @@ from models.assembly.state import Container
 from topics.state.record import RecordState
 from topics.transport.batch import RecordBatch, Unit
 
-containers = app.record_state("container", "container-state", due="due_at")
+containers = app.record_state(*CONTAINERS)
 config = AssemblyConfig(
     lateness_ms=round(app.settings.lateness_s * SECOND_MS),
     activity_interval_ms=round(app.settings.activity_interval_s * SECOND_MS),

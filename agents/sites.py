@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterable
 
 from agents.app import app
+from agents.states import SITE_SUMS
 from models.sites.deltas import summed
 from models.sites.stage import grown, new_state
 from topics.state.record import RecordState
 from topics.transport.batch import RecordBatch, Unit
 
-sums_of_sites = app.record_state("site", "site-sums")
+sums_of_sites = app.record_state(*SITE_SUMS)
 
 
 @app.agent(app.group("sites"))

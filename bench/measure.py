@@ -142,7 +142,7 @@ def running(subject: Subject, bootstrap: str, prefix: str) -> Iterator[Running]:
     """The subject as a process, which is stopped at the end."""
     with tempfile.TemporaryDirectory(prefix="lamstream-bench-") as scratch:
         log = Path(scratch) / "log"
-        env = subject_env(subject, bootstrap, prefix)
+        env = subject_env(subject, bootstrap, prefix) | {"LAM_STATE_DIR": scratch}
         process = processes.spawn(subject.command, log=log, env=env)
         try:
             yield Running(subject, process, bootstrap, prefix, log)

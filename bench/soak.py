@@ -45,6 +45,8 @@ class Soak:
     rate: float = 500.0
     every_s: float = 30.0
     seed: int = 7
+    whole: bool = False
+    """Recompute each decision and tuple too, which takes as long again and more."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def soak(plan: Soak, nursery: Nursery, folder: Path, tell: Callable[[str], None]
             time.sleep(LOOK_S)
         conclude(stream, crew, feeding)
         tell("all is read; now it is recomputed")
-        verdict = verify(stream.settings)
+        verdict = verify(stream.settings, whole=plan.whole)
     report = Report(
         plan.seed,
         time.monotonic() - began,

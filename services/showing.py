@@ -15,7 +15,7 @@ from schemas.store import SchemaStore
 from schemas.tree import FINGERPRINT_BYTES
 from topics.consuming import Record
 from topics.errors import ConfigurationError
-from topics.table import DEAD_LETTER_SUFFIX, SCHEMAS_TOPIC, TOPICS, TopicSpec
+from topics.table import DEAD_LETTER_SUFFIX, RETRIED_TOPIC, SCHEMAS_TOPIC, TOPICS, TopicSpec
 from topics.transport.dead_letters import ERROR_HEADER
 from topics.watermark import WATERMARK_HEADER
 
@@ -42,6 +42,8 @@ def view(topic: str, add_published: AddPublished) -> View:
         raise ConfigurationError(f"topic {topic!r} is not in the table; `lam topics list` shows which are")
     if topic == SCHEMAS_TOPIC:
         return View(topic, _schemas)
+    if topic == RETRIED_TOPIC:
+        return View(topic, _markers)
     if topic.endswith(DEAD_LETTER_SUFFIX):
         source = TOPICS[topic.removesuffix(DEAD_LETTER_SUFFIX)]
         return View(topic, _DeadLetters(_Values(source, add_published)).show)
@@ -64,6 +66,12 @@ def raw(record: Record, shown: Shown) -> Shown:
         "headers": {name: _text(value) for name, value in record.headers() or []},
         "record": shown,
     }
+
+
+def fields_of(topic: str, value: bytes, add_published: AddPublished) -> Shown | None:
+    """The fields of one value of a topic that holds records; None where it does not decode."""
+    ((fields, bad),) = _Values(TOPICS[topic], add_published).decode([value])
+    return fields if bad is None else None
 
 
 class _Values:
@@ -128,10 +136,14 @@ class _DeadLetters:
 
 
 def _schemas(records: Sequence[Record]) -> list[Shown]:
-    return [{"fingerprint": _text(record.key()), "schema": _schema(record.value())} for record in records]
+    return [{"fingerprint": _text(record.key()), "schema": _json_of(record.value())} for record in records]
 
 
-def _schema(value: bytes | None) -> Any:
+def _markers(records: Sequence[Record]) -> list[Shown]:
+    return [{"letter": _text(record.key()), "retried": _json_of(record.value())} for record in records]
+
+
+def _json_of(value: bytes | None) -> Any:
     try:
         return None if value is None else json.loads(value)
     except (ValueError, RecursionError):

@@ -64,6 +64,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--skips-to", metavar="FILE", help="write each skipped test and its reason to FILE, one a line")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _state_dir(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Snapshots of workers under test, and of processes they start, stay in the test's own folder."""
+    os.environ["LAM_STATE_DIR"] = str(tmp_path_factory.mktemp("state"))
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.stash[SKIPS] = {}
     config.pluginmanager.register(_Skips(config.stash[SKIPS]))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Literal
 
 from confluent_kafka import Consumer, KafkaError, Message, Producer
 from confluent_kafka.admin import AdminClient
@@ -60,14 +60,17 @@ def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -
     )
 
 
-def reader(settings: Settings) -> Consumer:
-    """A consumer that belongs to no group, of committed records: for changelogs, global state, and people who look."""
+def reader(settings: Settings, reset: Literal["earliest", "error"] = "earliest") -> Consumer:
+    """A consumer that belongs to no group, of committed records: for changelogs, global state, and people who look.
+
+    `reset`: what happens where the offset that it was given lies outside the log.
+    """
     return Consumer(
         _common(settings)
         | {
             "group.id": f"{settings.prefix}lamstream-reader",
             "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
+            "auto.offset.reset": reset,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.message.max.bytes": FETCH_BYTES,

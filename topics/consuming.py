@@ -42,8 +42,8 @@ COORDINATOR_MOVES = frozenset(
 COORDINATOR_WAIT_S = 0.2
 
 OFFSET_GONE = (
-    "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; look "
-    "at both, and set the group's offsets with Kafka's own tools to say where to go on"
+    "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; "
+    "`lam offsets show` tells which, `lam offsets reset` sets the group's offsets to say where to go on"
 )
 ADVICE = {KafkaError._AUTO_OFFSET_RESET: OFFSET_GONE, KafkaError.OFFSET_OUT_OF_RANGE: OFFSET_GONE}
 
@@ -92,8 +92,10 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
     messages = [first, *consumer.consume(limit - 1, 0)] if limit > 1 else [first]
     records: list[Record] = []
     ends: dict[TopicNumber, int] = {}
-    for message in messages:
-        error = message.error()
+    errors = [message.error() for message in messages]
+    if not any(errors):
+        return Arrived(cast("list[Record]", messages), {})
+    for message, error in zip(messages, errors, strict=True):
         if error is None:
             records.append(cast(Record, message))
         elif error.code() == KafkaError._PARTITION_EOF:

@@ -10,7 +10,8 @@ import ctypes
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
-from confluent_kafka import cimpl
+from confluent_kafka import KafkaException, cimpl
+from confluent_kafka.admin import AdminClient
 
 from topics.clients import producer
 from topics.errors import ConfigurationError
@@ -25,6 +26,8 @@ LIMITS = (
     "exactly once needs a real Kafka"
 )
 ANSWER_S = 10.0
+CLUSTER_ID_PREFIX = "mockCluster"
+"""What the id of every mock cluster begins with."""
 
 GROUP_FORMS_AFTER_MS = 100
 """How long a new group waits for more members; 3 s unless told, and there is one worker."""
@@ -91,3 +94,21 @@ def _librdkafka() -> ctypes.CDLL:
         function = getattr(library, name)
         function.restype, function.argtypes = result, arguments
     return library
+
+
+def refuse_embedded(admin: AdminClient, settings: Settings, purpose: str) -> None:
+    """Raises ConfigurationError where the broker is an embedded one, or does not answer.
+
+    It takes transactions and keeps none of their promises, so that only its id tells.
+    """
+    try:
+        cluster = admin.list_topics(timeout=settings.request_timeout_s).cluster_id
+    except KafkaException as error:
+        raise ConfigurationError(
+            f"no broker answers at {settings.broker} ({error.args[0].str()}); is LAM_BROKER right?"
+        ) from error
+    if (cluster or "").startswith(CLUSTER_ID_PREFIX):
+        raise ConfigurationError(
+            f"{settings.broker} is an embedded broker, which has no transactions; {purpose} needs a real Kafka: "
+            "`make kafka` starts one, LAM_BROKER names it"
+        )

@@ -5,6 +5,7 @@ LamstreamError
     +-- ConfigurationError     a setting is missing or wrong: the operator must change it
     +-- TopicMismatch          a topic is missing or differs from the table
     +-- NotDelivered           records handed to the producer did not reach the broker
+    +-- SnapshotUnusable       a local snapshot is not whole or not of the log that is there: the log is read
     +-- StreamStopped          the stream stopped itself rather than go on wrongly
         +-- NotCompleted       an agent let go of a batch without completing it
         |   +-- AgentFailed    it raised: the span is taken back and tried again
@@ -15,6 +16,8 @@ LamstreamError
         +-- RestoreFailed      state could not be rebuilt from its changelog
         +-- OutputTooLarge     an output record exceeds its topic's limit
         +-- TooMuchPoison      an agent failed on one record after another
+        +-- OffsetsOutOfLog    a committed offset lies outside what the topic holds
+        +-- TopicChanged       a topic was made anew, or has another number of partitions
 """
 
 from __future__ import annotations
@@ -36,6 +39,10 @@ class TopicMismatch(TopicsError):
 
 class NotDelivered(TopicsError):
     """Records did not reach the broker; send them again."""
+
+
+class SnapshotUnusable(TopicsError):
+    """A local snapshot cannot be used: it is thrown away, and the log is read instead."""
 
 
 class StreamStopped(TopicsError):
@@ -76,3 +83,11 @@ class OutputTooLarge(StreamStopped):
 
 class TooMuchPoison(StreamStopped):
     """An agent failed on so many records in a row that the fault is hardly theirs."""
+
+
+class OffsetsOutOfLog(StreamStopped):
+    """Records below the group's offset are gone, or the log ends before it; going on would skip records."""
+
+
+class TopicChanged(StreamStopped):
+    """A topic is no longer the one that offsets were committed on; going on would mix up keys or records."""

@@ -4,60 +4,131 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from typing import Literal, NamedTuple
 
 from confluent_kafka import (
-    OFFSET_BEGINNING,
-    Consumer,
     IsolationLevel,
     KafkaError,
     KafkaException,
+    TopicCollection,
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from topics.clients import admin_client, reader
-from topics.consuming import Record, take
+from topics.consuming import Record, TopicNumber, take
 from topics.errors import RestoreFailed
 from topics.settings import Settings
 
 log = logging.getLogger(__name__)
 
-POLL_RECORDS = 10_000
+POLL_RECORDS = 4_000
 POLL_S = 0.2
 TELL_EVERY_S = 5.0
-LEADER_MOVES = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
+LEADER_MOVES = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.OFFSET_NOT_AVAILABLE}
+)
 LEADER_WAIT_S = 0.1
 
+Offsets = dict[TopicNumber, int]
 
-def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
+
+class LogExtent(NamedTuple):
+    """A partition of a topic: the cluster's id, the topic's, its first offset, and its end."""
+
+    cluster_id: str
+    topic_id: str
+    first: int
+    end: int
+
+
+class Read(NamedTuple):
+    """Records of one partition, in order, and the position behind them: beyond the last where markers follow it."""
+
+    where: TopicNumber
+    records: list[Record]
+    position: int
+
+
+def end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> Offsets:
     """The log's end of each partition, open transactions included.
 
     A read_committed consumer asked for the same answers with the last stable offset, which lies below a committed
-    transaction whose marker is late; what it hides would be missing after a restore.
-    Waits while a partition's leader is being elected or not yet known, as after a topic's creation. Raises
-    KafkaException where the broker does not answer in time.
+    transaction whose marker is late; what it hides would be missing after a restore. Waits and raises as
+    `listed_offsets`.
+    """
+    return listed_offsets(admin, partitions, OffsetSpec.latest(), IsolationLevel.READ_UNCOMMITTED, timeout_s)  # type: ignore[no-untyped-call]
+
+
+def listed_offsets(
+    admin: AdminClient, partitions: list[TopicPartition], spec: OffsetSpec, isolation: IsolationLevel, timeout_s: float
+) -> Offsets:
+    """The offset that `spec` asks for of each partition, by full topic name and number; -1 where a time has none.
+
+    Waits while a partition's leader is being elected, not yet known, or does not know its end, as after a topic's
+    creation. Raises KafkaException where the broker does not answer in time.
     """
     deadline = time.monotonic() + timeout_s
+    # A client that does not know the leader yet would send this only when its timers next look, up to 3 s later.
+    for topic in {tp.topic for tp in partitions}:
+        admin.list_topics(topic, timeout=timeout_s)
+    asked = dict.fromkeys(partitions, spec)
     while True:
         try:
-            return _end_offsets(admin, partitions, timeout_s)
+            answers = admin.list_offsets(asked, isolation_level=isolation, request_timeout=timeout_s)
+            return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
         except KafkaException as error:
             if error.args[0].code() not in LEADER_MOVES or time.monotonic() >= deadline:
                 raise
             time.sleep(LEADER_WAIT_S)
 
 
-def _end_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[tuple[str, int], int]:
-    # A client that does not know the leader yet would send this only when its timers next look, up to 3 s later.
-    admin.list_topics(partitions[0].topic, timeout=timeout_s)
-    answers = admin.list_offsets(
-        {partition: OffsetSpec.latest() for partition in partitions},  # type: ignore[no-untyped-call]
-        isolation_level=IsolationLevel.READ_UNCOMMITTED,
-        request_timeout=timeout_s,
-    )
-    return {(tp.topic, tp.partition): answer.result().offset for tp, answer in answers.items()}
+def first_offsets(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> Offsets:
+    """The first offset that each partition still has: above 0 where records were deleted from its beginning.
+
+    Compaction does not move it. Raises as `end_offsets` does.
+    """
+    return listed_offsets(admin, partitions, OffsetSpec.earliest(), IsolationLevel.READ_UNCOMMITTED, timeout_s)  # type: ignore[no-untyped-call]
+
+
+def stable_ends(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> Offsets:
+    """The offset of each partition below which every transaction is committed or aborted.
+
+    Raises as `end_offsets` does.
+    """
+    return listed_offsets(admin, partitions, OffsetSpec.latest(), IsolationLevel.READ_COMMITTED, timeout_s)  # type: ignore[no-untyped-call]
+
+
+def ask_changelogs(settings: Settings, partitions: list[TopicNumber]) -> dict[TopicNumber, LogExtent]:
+    """How the given changelog partitions stand, open transactions included.
+
+    The embedded broker knows no ids, and what it dropped is not told by it: both are left out there.
+    Raises RestoreFailed where a topic is missing or does not answer.
+    """
+    if not partitions:
+        return {}
+    admin, limit = admin_client(settings), settings.request_timeout_s
+    targets = [TopicPartition(*where) for where in partitions]
+    try:
+        ids, cluster, firsts = dict[str, str](), "", dict[TopicNumber, int]()
+        if settings.exactly_once:
+            ids = topic_ids(admin, {topic for topic, _ in partitions}, limit)
+            cluster = str(admin.describe_cluster(request_timeout=limit).result().cluster_id)
+            firsts = first_offsets(admin, targets, limit)
+        ends = end_offsets(admin, targets, limit)
+    except KafkaException as error:
+        named = ", ".join(sorted({topic for topic, _ in partitions}))
+        raise RestoreFailed(f"{named}: where they end cannot be asked ({error}); `lam topics check`") from error
+    return {where: LogExtent(cluster, ids.get(where[0], ""), firsts.get(where, 0), ends[where]) for where in partitions}
+
+
+def topic_ids(admin: AdminClient, topics: Iterable[str], timeout_s: float) -> dict[str, str]:
+    """The id that each topic was given when it was made. Raises KafkaException where one does not exist."""
+    asked = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=timeout_s)
+    return {topic: str(answer.result().topic_id) for topic, answer in asked.items()}
 
 
 def read_to_end(
@@ -65,34 +136,88 @@ def read_to_end(
 ) -> Iterator[list[Record]]:
     """Every committed record from the partition's beginning to the end it has now, in batches.
 
-    An open transaction below that end is waited for and named in the log. Ends early when `stopping` says so.
-    Raises RestoreFailed where the topic's end cannot be asked, StreamStopped where it cannot be read.
+    Ends early when `stopping` says so. Raises RestoreFailed where the topic's end cannot be asked, and as `read_all`.
     """
     target = TopicPartition(topic, partition)
+    admin, limit = admin_client(settings), settings.request_timeout_s
     try:
-        end = end_offsets(admin_client(settings), [target], settings.request_timeout_s)[(topic, partition)]
+        firsts, ends = first_offsets(admin, [target], limit), end_offsets(admin, [target], limit)
     except KafkaException as error:
         raise RestoreFailed(f"{topic}[{partition}]: its end cannot be asked ({error}); `lam topics check`") from error
-    consumer = reader(settings)
+    for read in read_all(settings, firsts, ends, reset="earliest"):
+        if stopping():
+            return
+        if read.records:
+            yield read.records
+
+
+def read_all(
+    settings: Settings,
+    begins: Mapping[TopicNumber, int],
+    ends: Mapping[TopicNumber, int],
+    reset: Literal["earliest", "error"] = "error",
+) -> Iterator[Read]:
+    """Every committed record of some partitions, each from its begin to its end, in batches; about every POLL_S one
+    without records where none came.
+
+    A transaction that is open below an end is waited for, and named in the log. Raises StreamStopped where a partition
+    cannot be read; with `reset` "error" also where its beginning is deleted meanwhile.
+    """
+    positions = {where: begin for where, begin in begins.items() if begin < ends[where]}
+    if not positions:
+        return
+    consumer = reader(settings, reset)
+    telling = _Telling(positions, ends)
     try:
-        # Likewise: where the leader is not known, asking for the beginning is tried again half a second later.
-        consumer.list_topics(topic, timeout=settings.request_timeout_s)
-        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING)])
-        yield from _read(consumer, topic, partition, end, stopping)
+        consumer.assign([TopicPartition(*where, offset) for where, offset in positions.items()])
+        while positions:
+            records, met = take(consumer, POLL_RECORDS, POLL_S)
+            reads = [Read(where, batch, batch[-1].offset() + 1) for where, batch in _by_partition(records)]
+            reads += [Read(where, [], end) for where, end in met.items()]
+            for read in reads:
+                positions[read.where] = read.position
+                yield read
+            if not reads:
+                yield Read(next(iter(positions)), [], next(iter(positions.values())))
+            telling.tell(positions, len(records))
+            for where in [where for where, position in positions.items() if position >= ends[where]]:
+                del positions[where]
     finally:
         consumer.close()
 
 
-def _read(
-    consumer: Consumer, topic: str, partition: int, end: int, stopping: Callable[[], bool]
-) -> Iterator[list[Record]]:
-    position, told = 0, time.monotonic()
-    while position < end and not stopping():
-        records, ends = take(consumer, POLL_RECORDS, POLL_S)
-        if records:
-            position = records[-1].offset() + 1
-            yield records
-        position = max(position, ends.get((topic, partition), 0))
-        if position < end and time.monotonic() - told >= TELL_EVERY_S:
-            told = time.monotonic()
-            log.info("%s[%d]: read to %d of %d; waiting where a transaction is open", topic, partition, position, end)
+def _by_partition(records: list[Record]) -> Iterator[tuple[TopicNumber, list[Record]]]:
+    for where, run in groupby(records, lambda record: (record.topic(), record.partition())):
+        yield where, list(run)
+
+
+class _Telling:
+    """Says in the log, every few seconds, how far reading has come and what it waits for."""
+
+    def __init__(self, begins: Mapping[TopicNumber, int], ends: Mapping[TopicNumber, int]) -> None:
+        self._ends = ends
+        self._to_read = sum(ends[where] - begin for where, begin in begins.items())
+        self._began = self._told = time.monotonic()
+        self._records, self._records_told = 0, 0
+
+    def tell(self, positions: Mapping[TopicNumber, int], records: int) -> None:
+        """`positions` are those of partitions that are not at their end; `records` came since the last call."""
+        self._records += records
+        now = time.monotonic()
+        left = sum(self._ends[where] - position for where, position in positions.items())
+        if left <= 0 or now - self._told < TELL_EVERY_S:
+            return
+        rate = self._records / (now - self._began)
+        if self._records > self._records_told:
+            log.info(
+                "%d of %d records read, %.0f a second, %.0f s left",
+                self._to_read - left,
+                self._to_read,
+                rate,
+                left / max(rate, 1.0),
+            )
+        else:
+            for (topic, partition), position in positions.items():
+                end = self._ends[(topic, partition)]
+                log.info("%s[%d]: read to %d of %d; waiting for an open transaction", topic, partition, position, end)
+        self._told, self._records_told = now, self._records

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from topics.transport.intake import Slice
     from topics.transport.outbox import Outgoing
 
-Stage = Literal["poll", "decode", "deliver", "changelog", "produce", "offsets", "wait", "restore"]
+Stage = Literal["poll", "decode", "deliver", "changelog", "produce", "offsets", "wait", "snapshot", "restore"]
+SnapshotResult = Literal["written", "failed", "read", "discarded"]
 Rebalance = Literal["assigned", "revoked", "lost"]
 
 STAGES: Mapping[Stage, str] = {
@@ -36,7 +37,8 @@ STAGES: Mapping[Stage, str] = {
     "produce": "handing outputs and changelogs to the producer",
     "offsets": "sending offsets",
     "wait": "waiting for the broker to commit",
-    "restore": "reading changelogs, on a thread beside the others",
+    "snapshot": "copying a partition's state for its snapshot",
+    "restore": "reading snapshots and changelogs, on a thread beside the others",
 }
 
 
@@ -154,6 +156,20 @@ RESTORED_RECORDS = Declared("lamstream_restored_records_total", "counter", "Chan
 RESTORE_SECONDS = Declared(
     "lamstream_restore_seconds", "histogram", "Duration of the restore of one partition.", (), SECONDS_OF_RESTORES
 )
+RESTORE_LEFT = Declared(
+    "lamstream_restore_left_records",
+    "gauge",
+    "Changelog records that a partition's restore has still to read, an upper bound; none once it is whole.",
+    ("group", "partition"),
+)
+SNAPSHOTS = Declared(
+    "lamstream_snapshots_total",
+    "counter",
+    "Snapshots of a partition's state: written, failed (the disk refused), read, or discarded (not whole, or not of "
+    "the log that is there).",
+    ("result",),
+)
+SNAPSHOT_BYTES = Declared("lamstream_snapshot_bytes_total", "counter", "Bytes of the snapshots written.")
 STOPS = Declared(
     "lamstream_stops_total",
     "counter",
@@ -186,6 +202,9 @@ ENGINE_METRICS: tuple[Declared, ...] = (
     RESETS,
     RESTORED_RECORDS,
     RESTORE_SECONDS,
+    RESTORE_LEFT,
+    SNAPSHOTS,
+    SNAPSHOT_BYTES,
     STOPS,
     WORKER_INFO,
 )
@@ -219,6 +238,8 @@ class Meter:
         self._resets = RESETS.counter(registry)
         self._restored_records = RESTORED_RECORDS.counter(registry)
         self._restore_seconds = RESTORE_SECONDS.histogram(registry)
+        self._snapshots = SNAPSHOTS.counter(registry)
+        self._snapshot_bytes = SNAPSHOT_BYTES.counter(registry)
         self._stops = STOPS.counter(registry)
         ProcessCollector(registry=registry)
 
@@ -280,6 +301,11 @@ class Meter:
         """One partition was restored."""
         self._restored_records.inc(records)
         self._restore_seconds.observe(seconds)
+
+    def snapshot(self, result: SnapshotResult, size: int = 0) -> None:
+        """What came of a snapshot, of that many bytes where it was written."""
+        self._snapshots.labels(result).inc()
+        self._snapshot_bytes.inc(size)
 
     def stopped(self, error: BaseException) -> None:
         """The stream stopped itself."""

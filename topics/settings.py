@@ -70,6 +70,11 @@ class Settings(BaseSettings):
         Posteriors.LEARNING, description="frozen: decisions keep to priors, whatever rewards say."
     )
 
+    state_dir: Path = Field(
+        Path("~/.local/state/lamstream"),
+        description="Folder of local snapshots of state, for a fast restart; without them changelogs are read whole.",
+    )
+
     partitions: int = Field(12, ge=1, description="Partitions of topics that lam topics apply creates.")
     replication: int = Field(1, ge=1, description="Replicas of topics that lam topics apply creates.")
 

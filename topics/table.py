@@ -10,10 +10,13 @@ from topics.errors import ConfigurationError
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+CHANGELOG_DELETES_KEPT_MS = DAY_MS
+"""How long at least a changelog keeps the record that deletes a key: Kafka's default; snapshots rely on it."""
 FOREVER = -1
 """Retention without an end."""
 DEAD_LETTER_SUFFIX = ".dlq"
 SCHEMAS_TOPIC = "lamstream-schemas"
+RETRIED_TOPIC = "lamstream-dlq-retried"
 MAX_RECORD_BYTES = 1_048_576
 MAX_DEAD_LETTER_BYTES = 2 * MAX_RECORD_BYTES
 """A dead letter is a record and what is wrong with it."""
@@ -79,6 +82,7 @@ class TopicSpec:
                 "segment.ms": str(10 * 60_000),
                 "min.cleanable.dirty.ratio": "0.1",
                 "max.compaction.lag.ms": str(HOUR_MS),
+                "delete.retention.ms": str(CHANGELOG_DELETES_KEPT_MS),
             }
         return config
 
@@ -213,6 +217,7 @@ _WRITTEN = (
         retention_ms=7 * DAY_MS,
     ),
     TopicSpec(SCHEMAS_TOPIC, "Writers' schemas by fingerprint.", compact=True, partitions=1),
+    TopicSpec(RETRIED_TOPIC, "Dead letters that `lam dlq retry` sent back, by id.", compact=True, partitions=1),
 )
 
 GROUPS = MappingProxyType(

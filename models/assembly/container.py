@@ -32,7 +32,7 @@ NOTHING = Effects()
 
 def on_mutation(container: Container | None, record: Mapping[str, Any], event_time: int) -> Container:
     """Take a record of mutation.avsc: the highest version counts, of equal ones the earliest, whichever came first."""
-    known = container or Container(record["container_id"], record["site_id"])
+    known = _claimed(container, record)
     if known.closed:
         return replace(known, mutations=known.mutations + 1, late_mutations=known.late_mutations + 1)
     named = {name: record[name] for name in Mutation._fields if name != "mutated_at"}
@@ -45,7 +45,7 @@ def on_mutation(container: Container | None, record: Mapping[str, Any], event_ti
 
 def on_tombstone(container: Container | None, record: Mapping[str, Any], event_time: int) -> Container:
     """Take a record of tombstone.avsc: the earliest counts until revision 1 names it; others are only counted."""
-    known = container or Container(record["container_id"], record["site_id"])
+    known = _claimed(container, record)
     tombstone = Tombstone(record["event_id"], record["site_id"], _admissible(event_time), record["reason"])
     counted = replace(known, tombstones=known.tombstones + 1)
     first = known.tombstone
@@ -158,6 +158,17 @@ def _finished(container: Container, watermark: int, parent: ContainerStats | Non
         closed=True,
     )
     return marker, effects
+
+
+def _claimed(container: Container | None, record: Mapping[str, Any]) -> Container:
+    """The container with the site that the first mutation or tombstone names: what visits of another site brought
+    before is none of it, and neither may it keep out what its own bring."""
+    known = container or Container(record["container_id"], record["site_id"])
+    if known.mutation is not None or known.tombstone is not None or known.site_id == record["site_id"]:
+        return known
+    foreign = known.foreign + known.rewards.n
+    # Hours that were told already are told again, without those visits, as soon as there is a time.
+    return Container(known.container_id, record["site_id"], foreign=foreign, stats_due_at=EARLIEST_MS)
 
 
 def _with_hour(container: Container, hour: int, rewards: Sums) -> tuple[dict[int, Sums], Sums]:

@@ -179,9 +179,10 @@ def _take_into(
         row.capped += 1
         row.last = max(row.last, offset)
         counts[out.CAPPED] += 1
-    else:
-        fold_event(row, event, offset, shown, limits)
-        counts[out.FOLDED] += 1
+        set_due(row, limits)
+        return DROPPED
+    fold_event(row, event, offset, shown, limits)
+    counts[out.FOLDED] += 1
     set_due(row, limits)
     return FOLDED
 

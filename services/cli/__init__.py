@@ -8,7 +8,23 @@ from collections.abc import Sequence
 import typer
 
 from schemas.errors import LamstreamError
-from services.cli import config, decision, demo, lag, publish, replay, shop, site, tail, topics, train, worker
+from services.cli import (
+    config,
+    decision,
+    demo,
+    dlq,
+    lag,
+    offsets,
+    publish,
+    replay,
+    shop,
+    site,
+    state,
+    tail,
+    topics,
+    train,
+    worker,
+)
 
 cli = typer.Typer(
     name="lam",
@@ -26,8 +42,11 @@ cli.command(name="lag")(lag.lag)
 cli.command(name="config")(config.config)
 cli.add_typer(worker.worker, name="worker")
 cli.add_typer(topics.topics, name="topics")
+cli.add_typer(offsets.offsets, name="offsets")
+cli.add_typer(dlq.dlq, name="dlq")
 cli.add_typer(decision.decision, name="decision")
 cli.add_typer(site.site, name="site")
+cli.add_typer(state.state, name="state")
 cli.add_typer(train.train, name="train")
 
 

@@ -125,6 +125,7 @@ class _Demo:
             "guarantee": settings.guarantee.value,
             "clock": settings.clock.value,
             "metrics_port": self.metrics_port,
+            "state_dir": self.folder / "state",
         }
         values["master_key"] = values.pop("master")
         return {f"LAM_{name.upper()}": str(value) for name, value in values.items()}

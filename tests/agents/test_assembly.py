@@ -14,6 +14,7 @@ import pytest
 from agents.app import app
 from agents.assembly import assembly, parents
 from models.assembly.config import DAY_MS, HOUR_MS
+from schemas.clocks import record_times
 from schemas.codec import Decoder, Encoder, SchemaStore
 from schemas.record_type import RecordType, record_type
 from schemas.validation import violations
@@ -69,12 +70,13 @@ class Worker:
     async def see(self, watermark: int, topic: str = "mutation", *records: dict[str, Any]) -> None:
         """Hand the agent one batch; without records it is the passage of time."""
         kind = record_type(TOPICS[topic].record or "")
-        times = np.array([record.get("occurred_at", 0) for record in records], np.int64)
+        taken = columns(kind, list(records))
+        times, _ = record_times(taken, np.zeros(len(records), np.int64), replay=True)
         completion = Completion("a batch", asyncio.get_running_loop())
         batch = RecordBatch(
             topic=topic,
             partition=self.partition,
-            columns=columns(kind, list(records)),
+            columns=taken,
             event_time=times,
             arrival=times,
             watermarks=np.full(len(times), watermark, np.int64),

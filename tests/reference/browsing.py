@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from tests.reference.symbols import Event
+
 QUICK_BACK_MS = 5_000
+HELP_WORDS = (
+    *("help", "support", "contact", "customer service", "phone", "chat", "complaint", "problem", "broken"),
+    *("refund", "return", "cancel", "where is my order", "track", "warranty", "how do i", "how to"),
+)
+"""As the product lists them; a letter or a digit next to one makes it another word."""
+_HELP = re.compile("|".join(rf"\b{word}\b" for word in HELP_WORDS), re.ASCII | re.IGNORECASE)
+
+
+def seeks_help(query: str | None) -> bool:
+    """Whether a search is one for help."""
+    return query is not None and _HELP.search(query) is not None
 
 
 @dataclass(slots=True)
@@ -39,10 +53,12 @@ class Searches:
     open: bool = False
     """A search came, and no select_item or view_item since."""
     refinements: int = 0
+    for_help: int = 0
 
-    def fold(self, kind: str) -> None:
+    def fold(self, event: Event, kind: str) -> None:
         """Take in any folded event."""
         if kind == "search":
+            self.for_help += seeks_help(event.get("query"))
             self.refinements += self.open
             self.open = True
         elif kind in ("select_item", "view_item"):

@@ -112,6 +112,7 @@ class PartitionFold:
         else:
             visit.fold(event, t)
             counts.folded += 1
+            self.changed(visit)
         self._enqueue(visit)
 
     def advance(self, watermark: int) -> None:
@@ -129,6 +130,29 @@ class PartitionFold:
                 self._pass_time(visit, self.watermark, self._handed_over(visit))
                 if visit.live:
                     self._enqueue(visit)
+
+    def changed(self, visit: Visit) -> None:
+        """What follows once an event was folded."""
+
+    def fired(self, visit: Visit, timer: FiredTimer) -> None:
+        """What follows once a timer fired, before anything else happens to its visit."""
+        self.timers.append(timer)
+
+    def passed(self, visit: Visit, watermark: int) -> None:
+        """What follows once time passed for a live visit, its timers fired."""
+
+    def closing(self, visit: Visit, converted: bool) -> None:
+        """What is handed over of a visit as it stands."""
+        self.closed.append(
+            ClosedVisit(
+                session_id=visit.session_id,
+                site_id=visit.site_id,
+                visit_started_at=visit.start,
+                last=visit.last,
+                features=visit.features(),
+                converted=converted,
+            )
+        )
 
     def _move_watermark(self, to: int) -> int:
         if self.watermark is None or to > self.watermark:
@@ -164,6 +188,7 @@ class PartitionFold:
 
     def _pass_time(self, visit: Visit, watermark: int, closing: int) -> None:
         self._fire(visit, until=watermark - self.config.slack_ms)
+        self.passed(visit, watermark)
         if watermark >= closing:
             self._fire(visit, until=self._end(visit))
             self._close(visit)
@@ -175,7 +200,7 @@ class PartitionFold:
         for deadline, name in sorted(due, key=lambda timer: timer[0]):
             post_session = deadline >= visit.last + self.config.gap_ms
             visit.timers.fire(name, post_session)
-            self.timers.append(FiredTimer(visit.session_id, visit.start, name, deadline, post_session))
+            self.fired(visit, FiredTimer(visit.session_id, visit.start, name, deadline, post_session))
 
     def _close(self, visit: Visit) -> None:
         """Hand the visit over as it stands, and free it."""
@@ -185,16 +210,7 @@ class PartitionFold:
         counts.converted_visits += converted
         counts.orders += visit.cart.orders
         counts.order_lines += visit.count("purchase")
-        self.closed.append(
-            ClosedVisit(
-                session_id=visit.session_id,
-                site_id=visit.site_id,
-                visit_started_at=visit.start,
-                last=visit.last,
-                features=visit.features(),
-                converted=converted,
-            )
-        )
+        self.closing(visit, converted)
         self._free(visit)
 
     def _free(self, visit: Visit) -> None:

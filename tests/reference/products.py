@@ -21,6 +21,8 @@ class Products:
     novel: int = 0
     novel_ids: deque[str] = field(default_factory=lambda: deque(maxlen=NOVEL_KEPT))
     out_of_stock_views: int = 0
+    out_of_stock_in_view: bool = False
+    """The product viewed last, since the current page was entered, cannot be bought."""
     prices: int = 0
     price_sum: float = 0.0
     """In float64."""
@@ -34,8 +36,8 @@ class Products:
 
     def view(self, event: Event) -> None:
         """Take in a view_item."""
-        if event.get("in_stock") is False:
-            self.out_of_stock_views += 1
+        self.out_of_stock_in_view = event.get("in_stock") is False
+        self.out_of_stock_views += self.out_of_stock_in_view
         price: float | None = event.get("price")
         if price is not None:
             self.prices += 1

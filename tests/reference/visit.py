@@ -8,8 +8,11 @@ from tests.reference.browsing import Forms, Pages, Searches
 from tests.reference.cart import Cart
 from tests.reference.clicks import Clicks
 from tests.reference.duplicates import Memory
+from tests.reference.exposures import Exposures
 from tests.reference.features import features_of
 from tests.reference.float32 import float32
+from tests.reference.history import History
+from tests.reference.outcome import Window
 from tests.reference.products import Products
 from tests.reference.symbols import Event
 from tests.reference.tally import Tally
@@ -33,6 +36,8 @@ class Visit:
 
     session_id: str
     site_id: str
+    who: str
+    """The visitor of the first event, or the session where it names none."""
     start: int
     last: int
     """Highest event time folded."""
@@ -65,6 +70,12 @@ class Visit:
     undecided: int = 0
     personalization: bool = False
     """Consent of the last folded event."""
+    seen: Exposures = field(default_factory=Exposures)
+    history: History = field(default_factory=History)
+    window: Window | None = None
+    """Of the last decision, while its reward was not told."""
+    bucket: int | None = None
+    """Where the visitor stands for the holdout, once it was drawn."""
     live: bool = True
     queued: float = float("inf")
     """Earliest watermark at which the partition will look at this visit."""
@@ -75,6 +86,7 @@ class Visit:
         return cls(
             session_id=event["session_id"],
             site_id=event["site_id"],
+            who=event.get("visitor_id") or event["session_id"],
             start=t,
             last=t,
             device=event["device"],
@@ -98,6 +110,7 @@ class Visit:
         kind: str = event["type"]
         offset = max(0, t - self.start)
         moved = kind == "page_view" and event["page_id"] != self.pages.current
+        orders = self.cart.orders
 
         self.last = max(self.last, t)
         self.events += 1
@@ -109,15 +122,19 @@ class Visit:
         self.timers.fold(event, kind, t, self.start + offset, moved)
         self.cart.fold(event, kind, t)
         self.clicks.fold(event, kind, offset, moved)
-        self.searches.fold(kind)
+        self.searches.fold(event, kind)
         self.forms.fold(kind, event["page_type"], moved)
         if kind == "page_view":
             self.page_views.add(event["page_type"], offset)
             self.pages.view(event["page_id"], offset)
+            self.products.out_of_stock_in_view &= not moved
         elif kind == "view_item":
             self.products.view(event)
         self.funnel = max(self.funnel, FUNNEL.get(kind, 0))
         self._take_measures(event)
+        if self.window is not None:
+            self.window.fold(event, kind, t, moved, self.cart.orders - orders)
+        self.seen.fold(event, kind, offset, moved, self.cart.orders - orders)
 
     def _take_measures(self, event: Event) -> None:
         scroll: float | None = event.get("scroll_depth")

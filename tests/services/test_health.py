@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 import urllib.error
 import urllib.request
 from typing import Any, cast
@@ -20,6 +21,7 @@ from topics.errors import ConfigurationError
 from topics.metrics import Meter
 from topics.settings import Settings, load_settings
 from topics.state.column import ColumnState
+from topics.state.restore import Progress
 from topics.table import GROUPS
 from topics.transport.assignment import Assignment, Status
 from topics.transport.standing import Standing
@@ -59,7 +61,7 @@ async def test_a_running_worker_is_healthy_ready_and_measured(embedded: str) -> 
 
 
 def test_a_worker_is_ready_when_it_joined_and_all_its_state_is_whole() -> None:
-    """Until then 503 names each partition that is restored, with its rows so far and their rate."""
+    """Until then 503 names each partition that is restored, with its rows, and what is read and left of its log."""
     settings, standing = standing_of()
     assignment = Assignment(settings, GROUPS, {"session": lambda: ColumnState(COUNTS)})
     standing.attach(assignment, cast(Any, None))
@@ -69,14 +71,18 @@ def test_a_worker_is_ready_when_it_joined_and_all_its_state_is_whole() -> None:
         first, second = assignment.assign([TopicPartition("session-event", number, 0) for number in range(2)])
         first.status = Status.READY
         second.states["session"].row_numbers(pa.array(["s-0", "s-1"]))  # type: ignore[attr-defined]
+        second.progress = Progress(began=time.monotonic() - 10, to_read=1000, left=900, read=100)
         restoring = ask(address, "/readyz")
+        metrics = ask(address, "/metrics")
         second.status = Status.READY
         ready = ask(address, "/readyz")
     assert (alone[0], json.loads(alone[1])) == (503, {"joined": False, "partitions": 0, "restoring": []})
     assert restoring[0] == 503
     (one,) = json.loads(restoring[1])["restoring"]
     assert (one["group"], one["partition"], one["rows"]) == ("live", 1, 2)
-    assert one["rows_per_second"] > 0
+    assert (one["records_read"], one["records_left"]) == (100, 900)
+    assert one["seconds_left"] == pytest.approx(900 / one["records_per_second"], rel=0.1)
+    assert 'lamstream_restore_left_records{group="live",partition="1"} 900.0' in metrics[1]
     assert (ready[0], json.loads(ready[1])) == (200, {"joined": True, "partitions": 2, "restoring": []})
 
 

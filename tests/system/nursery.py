@@ -219,7 +219,7 @@ def _redirect(log: str) -> None:
 
 def _arm_faults() -> None:
     """The plan is read when its module is imported, which the parent did for all."""
-    from topics.transport import faults
+    from topics import faults
 
     faults._faults = faults.Faults(faults.parse(os.environ.get(faults.VARIABLE, "")))
 

@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from topics.transport.faults import Point
+from topics.faults import Point
 
 
 class Help(enum.Enum):
@@ -33,6 +33,7 @@ COMMITTING = {
     **{Point.CHANGELOG: 15, Point.PRODUCE: 30, Point.OFFSETS: 15},
     **{Point.COMMIT: 15, Point.COMMITTED: 15, Point.KEPT: 15},
 }
+WRITING = {Point.SNAPSHOT: 2, Point.SNAPSHOT_WRITTEN: 2, Point.SNAPSHOT_READ: 1}
 SHARED = {Point.REVOKE: 1, Point.REVOKED: 1}
 LEAVING = {Point.LEAVE: 1}
 RAISING = ("processed:raise",)
@@ -50,7 +51,7 @@ def deaths(dice: random.Random) -> Iterator[Plan]:
     """Plans without end; every point once before any comes again."""
     while True:
         deck = [
-            *(_plan(dice, point, most) for point, most in {**STARTING, **TURNING, **COMMITTING}.items()),
+            *(_plan(dice, point, most) for point, most in {**STARTING, **TURNING, **COMMITTING, **WRITING}.items()),
             *(_plan(dice, point, most, Help.GUEST) for point, most in SHARED.items()),
             *(_plan(dice, point, most, Help.TERM) for point, most in LEAVING.items()),
         ]

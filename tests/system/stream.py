@@ -60,7 +60,9 @@ class Stream:
     def start(self, worker: str, **environment: str) -> Worker:
         """Start a worker of that identity."""
         values = {f"LAM_{name.upper()}": _text(getattr(self.settings, name)) for name in PASSED_ON}
-        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, "LAM_MASTER_KEY": MASTER_KEY, **environment}
+        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, "LAM_MASTER_KEY": MASTER_KEY}
+        # Each worker has a disk of its own.
+        values |= {"LAM_STATE_DIR": str(self.folder / "state" / worker), **environment}
         log = self.folder / f"{worker}-{len(list(self.folder.glob('*.log')))}.log"
         self._workers[worker] = self.starting(values, log)
         return self._workers[worker]

@@ -54,7 +54,7 @@ def test_brokers_bounced_under_load_cost_nothing(tmp_path: Path, nursery: Nurser
             stream_for(APART_S)
         assert crew.faults.kills.total() == 0
         conclude(stream, crew, feeding)
-        verdict = verify(stream.settings)
+        verdict = verify(stream.settings, whole=True)
     tally.add(crew.faults, verdict)
     assert verdict.records == feeding.fed
     assert verdict.right, verdict
@@ -77,7 +77,7 @@ def test_a_broker_away_for_30_s_ends_no_worker(tmp_path: Path, nursery: Nursery,
         feeding.finish()
         crew.look()
         assert {life.name: life.process.pid for life in crew.lives} == there
-        verdict = verify(stream.settings)
+        verdict = verify(stream.settings, whole=True)
     tally.add(crew.faults, verdict)
     assert verdict.records == feeding.fed
     assert verdict.right, verdict

@@ -18,9 +18,9 @@ from tests.system.rotation import SETTINGS
 from tests.system.stream import Stream, stream_on
 from topics.clients import admin_client, reader
 from topics.consuming import everywhere
+from topics.faults import Point
 from topics.settings import Settings
 from topics.table import TOPICS
-from topics.transport.faults import Point
 
 SLOTS = 6_000
 TRIES = 5

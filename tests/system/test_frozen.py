@@ -12,7 +12,9 @@ from models.shop.config import SITES, ShopConfig
 from models.shop.shop import Sent, Shop
 from services.publishing import CLOSE_ALL_MS, MINUTE_MS
 from tests.models.shop.days import OPENS, opened, run
+from tests.reference.config import Config
 from tests.system.ledger import Ledger, read_ledger
+from tests.system.live_verifier import assert_decided_as, expected_decisions
 from tests.system.reading import read_topic
 from tests.system.stream import stream_on
 from topics.settings import Posteriors, Settings
@@ -56,7 +58,8 @@ def test_two_workers_give_what_one_gives(kafka: str, tmp_path: Path, records: li
     What no stream promises is kept out of the input. A visit is evaluated once for all its events of a batch, and
     batches depend on how fast a worker is: so no poll is as long as two events of one session are apart. Rewards
     measure engagement by medians that arrive when they arrive: so nobody tells dwell or scroll depth, and no site has a
-    median. The mean behaviour in a tuple is merged from batches of closed visits, and agrees but for rounding.
+    median. The mean behaviour in a tuple is merged from batches of closed visits, and agrees but for rounding. What was
+    decided and rewarded is also what the plain reference says.
     """
     one, two = (results(kafka, tmp_path / str(workers), workers, records) for workers in (1, 2))
     assert len(one.decisions) > 100
@@ -84,6 +87,7 @@ def results(kafka: str, folder: Path, workers: int, records: list[Sent]) -> Resu
             stream.until_read()
             stream.watermark(max(one.at_ms for one in records) + later_ms)
         stream.until_read()
+        assert_decided_as(expected_decisions(stream.settings, Config(clock="event")), stream.settings)
         return result(read_ledger(stream.settings))
 
 

@@ -27,7 +27,7 @@ def test_without_the_guarantee_the_same_run_tells_things_twice(
         crew, feeding = Crew(stream, deaths(random.Random(seed))), Feeding(stream, Load(seed))
         rotate(crew, feeding, lambda: crew.faults.kills.total() >= KILLS and feeding.fed >= RECORDS, LIMIT_S)
         conclude(stream, crew, feeding)
-        verdict = verify(stream.settings)
+        verdict = verify(stream.settings, whole=False)
     assert verdict.records == feeding.fed
     assert verdict.duplicated.total() > 0
     assert not verdict.right

@@ -13,7 +13,7 @@ from tests.kafka import NOT_RUN
 from tests.system.nursery import Nursery
 from tests.system.tally import Tally
 
-SHORT = Soak(seconds=60.0, rate=1_000.0, every_s=8.0)
+SHORT = Soak(seconds=60.0, rate=1_000.0, every_s=8.0, whole=True)
 
 
 def test_a_minute_of_faults_of_every_kind(tmp_path: Path, nursery: Nursery, tally: Tally) -> None:

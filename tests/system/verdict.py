@@ -8,9 +8,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
+from tests.reference.comparing import differences
 from tests.reference.config import Config
 from tests.system import ledger as ledgers
+from tests.system.committed import read_committed, read_visits
 from tests.system.ledger import Ledger, read_ledger
+from tests.system.live_verifier import expected_decisions
+from tests.system.reading import records
+from tests.system.recomputed import assert_recomputed
+from tests.system.stream import MASTER_KEY
 from tests.system.verifier import SUMS, Expected, Outcome, expected_at_once, found
 from topics.settings import Settings
 
@@ -55,16 +61,40 @@ class Verdict:
             self.wrong.append(f"{promise.func.__name__}: {type(broken).__name__}: {str(broken)[:500]}")
 
 
-def verify(settings: Settings, config: Config | None = None) -> Verdict:
+def verify(settings: Settings, *, whole: bool) -> Verdict:
     """Read all that is committed, recompute from the input what must be there, and compare.
 
-    Of decisions, rewards, posteriors, activity and tuples it holds the outputs against one another.
+    Decisions, rewards, posteriors, activity and tuples are held against one another; `whole` also recomputes each of
+    them from the input, which takes some time for each event.
     """
-    wanted = expected_at_once(settings, config or Config(clock="event"))
+    config = Config(clock="event")
+    wanted = expected_at_once(settings, config)
     verdict = Verdict(wanted.records)
     of_fold(verdict, found(settings), wanted.outcome)
-    of_outputs(verdict, read_ledger(settings), wanted)
+    ledger = read_ledger(settings)
+    of_outputs(verdict, ledger, wanted)
+    if whole:
+        of_decisions(verdict, ledger, settings, config)
+        committed, visits = read_committed(settings, ledger), read_visits(settings, config)
+        verdict.hold(partial(assert_recomputed, committed, visits, MASTER_KEY.encode()))
     return verdict
+
+
+def of_decisions(verdict: Verdict, ledger: Ledger, settings: Settings, config: Config) -> None:
+    """Every decision, intervention and reward, by id and field by field."""
+    wanted = expected_decisions(settings, config)
+    decisions, updates = ledger.decisions + ledger.suppressed, ledger.rewards + ledger.exposures
+    asked: dict[str, tuple[set[str], set[str]]] = {
+        "decision": ({*wanted.decisions, *wanted.suppressed}, {one["decision_id"] for one in decisions}),
+        "intervention": ({*wanted.interventions}, {one["intervention_id"] for one in ledger.interventions}),
+        "reward-update": ({*wanted.rewards, *wanted.exposures}, {one["reward_id"] for one in updates}),
+    }
+    for topic, (right, there) in asked.items():
+        verdict.lost[topic] += len(right - there)
+    deltas = records(settings, "reward-delta")
+    apart = differences(wanted, decisions=decisions, interventions=ledger.interventions, updates=updates, deltas=deltas)
+    if apart:
+        verdict.wrong.append(f"{len(apart)} decisions, interventions and rewards differ, as {apart[:SHOWN]}")
 
 
 def of_fold(verdict: Verdict, there: Outcome, wanted: Outcome) -> None:

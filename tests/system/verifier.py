@@ -69,10 +69,7 @@ class Expected(NamedTuple):
 
 
 def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | None, bytes | None]] = ()) -> Expected:
-    """Fold the input topic with the reference, partition by partition, in offset order, but for the `bad` records.
-
-    Raises AssertionError where there is no input.
-    """
+    """Fold the input topic with the reference, partition by partition, in offset order, but for the `bad` records."""
     parts = [_expected_of(settings, config, number, bad) for number in range(settings.partitions)]
     return merged(parts)
 
@@ -103,7 +100,7 @@ def _expected_of(
     wanted, fold = Expected(Outcome(), {}, {}, set(), 0), PartitionFold(config)
     messages = read_partition(settings, "session-event", number)
     folded = 0
-    for message, event in _events([one for one in messages if (one.key(), one.value()) not in bad]):
+    for message, event in events_of([one for one in messages if (one.key(), one.value()) not in bad]):
         if event is None:
             fold.advance(int(header(message, WATERMARK_HEADER) or b""))
         else:
@@ -138,7 +135,8 @@ def assert_equal(there: Outcome, wanted: Outcome) -> None:
         assert there.live[session] == features, session
 
 
-def _events(messages: list[Record]) -> Iterator[tuple[Record, dict[str, Any] | None]]:
+def events_of(messages: list[Record]) -> Iterator[tuple[Record, dict[str, Any] | None]]:
+    """Each message with the session event in it; with None where it holds none, as those that tell the time."""
     decoder = Decoder(record_type("session-event"), SchemaStore())
     for begin in range(0, len(messages), DECODED_AT_ONCE):
         some = messages[begin : begin + DECODED_AT_ONCE]

@@ -20,8 +20,9 @@ from schemas.store import SchemaStore
 from tests.kafka import Broker, unique
 from topics.admin import apply
 from topics.clients import group_observer, reader
-from topics.consuming import everywhere, take
+from topics.consuming import Record, everywhere, take
 from topics.embedded import PARTITIONS, make_topics
+from topics.log_end import read_to_end
 from topics.settings import Guarantee, Settings, load_settings
 from topics.state.column import ColumnState
 from topics.table import TOPICS
@@ -206,6 +207,17 @@ def committed_records(settings: Settings, topic: str, expected: int) -> list[dic
         client.close()
     decoded: list[dict[str, Any]] = Decoder(record_type(spec.record), SchemaStore()).decode(values).batch.to_pylist()
     return decoded
+
+
+def whole_topic(settings: Settings, topic: str) -> list[Record]:
+    """Every committed record of a topic, also of a transaction whose markers are late."""
+    name = settings.prefix + topic
+    return [
+        record
+        for number in range(PARTITIONS if TOPICS[topic].partitions is None else 1)
+        for records in read_to_end(settings, name, number, lambda: False)
+        for record in records
+    ]
 
 
 def group_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:

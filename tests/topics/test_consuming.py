@@ -18,6 +18,6 @@ def test_an_offset_that_the_topic_does_not_hold_stops_with_what_to_do(kafka: str
     topic = settings.prefix + "session-event"
     consumer = group_consumer(settings, settings.group_id)
     consumer.assign([TopicPartition(topic, 1, 10)])
-    with pytest.raises(StreamStopped, match=rf"{topic}\[1\] cannot be read: .*set the group's offsets"):
+    with pytest.raises(StreamStopped, match=rf"{topic}\[1\] cannot be read: .*sets the group's offsets"):
         take(consumer, 10, LIMIT_S)
     consumer.close()

@@ -56,9 +56,8 @@ async def test_metrics_move_with_the_stream(broker: Broker) -> None:
     assert total("lamstream_decoded_records_total") == len(EVENTS)
     assert found["lamstream_dead_letters_total"] == {("session-event", "decode", "not_avro"): 1}
     assert total("lamstream_batch_records_sum") == len(EVENTS)
-    assert {stage for (stage,), seconds in found["lamstream_worker_seconds_total"].items() if seconds > 0} == set(
-        STAGES
-    )
+    timed = {stage for (stage,), seconds in found["lamstream_worker_seconds_total"].items() if seconds > 0}
+    assert timed == set(STAGES) - {"snapshot"}
     assert total("lamstream_commit_seconds_count") >= 1
     assert found["lamstream_output_records_total"][("session-event.dlq",)] == 1
     assert found["lamstream_changelog_records_total"][("session",)] >= 5

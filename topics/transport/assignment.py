@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from confluent_kafka import OFFSET_INVALID, TopicPartition
@@ -13,11 +13,13 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 from schemas.clocks import has_times
 from schemas.record_type import record_type
 from topics.breaker import Breaker
+from topics.note import Note
+from topics.offset_checks import TopicNow
 from topics.settings import Settings
 from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
+from topics.state.restore import Progress
 from topics.table import TOPICS, Group
-from topics.transport.note import Note
 from topics.transport.trial import Trial
 from topics.watermark import BEFORE_ALL
 
@@ -43,13 +45,6 @@ class Committed(NamedTuple):
 NOT_COMMITTED = Committed(OFFSET_INVALID)
 
 
-class TopicFacts(NamedTuple):
-    """What a note says of a topic: how many partitions it has, and its broker's id of it."""
-
-    partitions: int = 0
-    topic_id: str = ""
-
-
 @dataclass(eq=False)
 class Partition:
     """One partition number of one group of co-partitioned topics.
@@ -60,7 +55,10 @@ class Partition:
     only where the group still has that. `logged_watermark` is the watermark the changelog holds. `sources` is the clock
     of a partition whose time others tell; `told_interval` the last activity interval of which those who listen to this
     one were told. `trials` are topics with a record under suspicion, `unclean` those whose last worker may have died of
-    one; `causes` what an agent raised, by topic, while it is not known of which record.
+    one; `causes` what an agent raised, by topic, while it is not known of which record. `progress` is that of its
+    restore, while it is restored; `logged_records` how many records its changelogs were given, or a restore read of
+    them, since it was assigned. `changelog_ids` are the ids of its changelog topics, committed with its offsets;
+    `built_on` those that came with the offsets it was assigned at.
     """
 
     group: Group
@@ -79,6 +77,10 @@ class Partition:
     trials: dict[str, Trial] = field(default_factory=dict)
     unclean: set[str] = field(default_factory=set)
     causes: dict[str, str] = field(default_factory=dict)
+    progress: Progress | None = None
+    logged_records: int = 0
+    changelog_ids: Mapping[str, str] = field(default_factory=dict)
+    built_on: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def has_clock(self) -> bool:
@@ -111,13 +113,15 @@ class Partition:
         return self.trials.get(topic, Trial())
 
     def noted_positions(
-        self, commit: str, facts: Mapping[str, TopicFacts], trying: Mapping[str, Trial], *, at_rest: bool
+        self, commit: str, facts: Mapping[str, TopicNow], trying: Mapping[str, Trial], *, at_rest: bool
     ) -> list[TopicPartition]:
         """The position on each topic that has one, with its note; `trying` are topics about to be tried."""
         noted = []
         for topic, offset in self.positions.items():
-            trial, known = trying.get(topic) or self.trial(topic), facts.get(topic, TopicFacts())
-            note = Note(commit, known.partitions, known.topic_id, at_rest, trial.tries, trial.until, trial.alone)
+            trial, known = trying.get(topic) or self.trial(topic), facts.get(topic)
+            note = Note(commit, None, None, at_rest, trial.tries, trial.until, trial.alone, self.changelog_ids)
+            if known is not None:
+                note = replace(note, partitions=known.partitions, topic_id=known.topic_id)
             noted.append(TopicPartition(topic, self.number, offset, note.encode()))
         return noted
 
@@ -180,7 +184,7 @@ class Assignment:
     factories: Mapping[str, StateFactory]
     partitions: dict[tuple[str, int], Partition] = field(default_factory=dict)
     partition_counts: Mapping[str, int] = field(default_factory=dict)
-    facts: Mapping[str, TopicFacts] = field(default_factory=dict)
+    facts: Mapping[str, TopicNow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._group_of = {
@@ -259,6 +263,7 @@ class Assignment:
             sources=sources if group.sources else None,
             trials={topic: Trial(note.tries, note.until, note.alone) for topic, note in notes.items() if note.tries},
             unclean={topic for topic, note in notes.items() if not note.at_rest},
+            built_on={state: id_ for note in notes.values() for state, id_ in note.changelogs.items()},
         )
 
 

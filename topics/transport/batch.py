@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from topics.transport.faults import Point, reach
+from topics.faults import Point, reach
 from topics.transport.message import Completion
 from topics.transport.outbox import Outbox, RecordEncoder
 

@@ -12,9 +12,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 
 from topics.clients import Deliveries, producer
 from topics.errors import CommitFailed, NotDelivered, StreamStopped
+from topics.faults import Point, reach
 from topics.metrics import Meter
 from topics.settings import Settings
-from topics.transport.faults import Point, reach
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05

@@ -19,15 +19,14 @@ from confluent_kafka import TopicPartition
 from schemas.errors import LamstreamError
 from topics.consuming import Record
 from topics.errors import AgentFailed, CommitFailed, Stuck
+from topics.faults import FaultInjected, Point, reach
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Clock, Settings
 from topics.table import GROUPS, SCHEMAS_TOPIC, TOPICS, changelog_name
-from topics.topic_ids import topic_ids
-from topics.transport.assignment import Assignment, Partition, Status, TopicFacts
+from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.batch import RecordBatch
 from topics.transport.dead_letters import dead_letter
-from topics.transport.faults import FaultInjected, Point, reach
 from topics.transport.global_records import Apply, GlobalStates
 from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.intake import DivertedRecord, Part, Slice
@@ -87,7 +86,7 @@ class Cycle:
         self._reading = Reading(settings)
         self._global_topics = set(global_states)
         self._global_states = GlobalStates(settings, global_states, self._reading)
-        self._restoring = Restoring(settings, meter)
+        self._restoring = Restoring(settings, meter, assignment.factories)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._suspects = Suspects(member, assignment, meter, settings.poison_run)
         self._failures_of_time = 0
@@ -173,10 +172,6 @@ class Cycle:
         counts = partition_counts(self._settings, needed)
         refuse_unequal(groups, counts)
         self._assignment.partition_counts = counts
-        ids = topic_ids(self._settings, read)
-        self._assignment.facts = {
-            self._settings.prefix + topic: TopicFacts(counts[topic], ids.get(topic, "")) for topic in read
-        }
         self._heartbeats = Heartbeats(int(self._settings.activity_interval_s * 1000), listening, counts)
 
     def _poll(self) -> Polled:

@@ -17,15 +17,18 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
+from topics.clients import admin_client
 from topics.consuming import TopicNumber, committed_offsets
 from topics.errors import CommitFailed, StreamStopped
+from topics.faults import Point, reach
+from topics.group_offsets import check_offsets
 from topics.metrics import Meter, states_of
+from topics.note import Note
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
-from topics.transport.faults import Point, reach
-from topics.transport.note import Note
 from topics.transport.polling import Polled, poll
+from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
 from topics.transport.trial import Trial
 
@@ -100,10 +103,12 @@ class Member:
         self._consumer = consumer
         self._committer = committer
         self._assignment = assignment
+        self._snapshots = Snapshots(settings, meter)
         self._metrics = metrics
         self._rebalances: list[Rebalance] = []
         self._names = (f"{settings.identity}/{secrets.token_hex(4)}/{number}" for number in count())
         self._asked: str | None = None
+        self._admin = admin_client(settings)
         self.undecided = False
 
     @property
@@ -160,6 +165,7 @@ class Member:
             raise
         self._keep(partitions, offsets_taken=taken)
         self._meter.committed(records, states_of(partitions))
+        self._snapshots.after_commit(partitions)
 
     def _noted_positions(self, partitions: list[Partition], trying: Trying, *, at_rest: bool) -> list[TopicPartition]:
         """Every position, moved or not: offsets are what the broker checks a member's generation by, and without them
@@ -288,6 +294,7 @@ class Member:
         """
         reach(Point.LEAVE)
         self._assignment.drop()
+        self._snapshots.close()
         self.span = Span()
         try:
             if for_good:
@@ -308,6 +315,7 @@ class Member:
         reach(Point.ASSIGN)
         try:
             committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
+            self._assignment.facts = check_offsets(self._settings, self._admin, consumer, committed)
         except KafkaException as error:
             raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
         restoring = self._assignment.assign(committed)

@@ -2,54 +2,62 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from queue import Empty, SimpleQueue
+from typing import NamedTuple
 
 from topics.errors import RestoreFailed
+from topics.faults import Point, reach
 from topics.metrics import Meter
 from topics.settings import Settings
-from topics.state.restore import Restored, restore
+from topics.state.restore import Progress, Restore, restore_all
 from topics.table import changelog_name
-from topics.transport.assignment import Partition, Status
+from topics.transport.assignment import Partition, StateFactory, Status
+
+
+class _Failed(NamedTuple):
+    """What ended a run of restores."""
+
+    error: BaseException
+    restores: list[Restore]
 
 
 class Restoring:
-    """One restore at a time, on a thread of its own."""
+    """Partitions that come together are restored together, on a thread of their own."""
 
-    def __init__(self, settings: Settings, meter: Meter) -> None:
+    def __init__(self, settings: Settings, meter: Meter, factories: Mapping[str, StateFactory]) -> None:
         self._settings = settings
         self._meter = meter
+        self._factories = factories
         self._thread = ThreadPoolExecutor(1, "lamstream-restore")
-        self._under_way: dict[Partition, asyncio.Future[Restored]] = {}
+        self._under_way: dict[Partition, Restore] = {}
+        self._done: SimpleQueue[Restore | _Failed] = SimpleQueue()
 
     def begin(self, partitions: Iterable[Partition]) -> None:
         """Restore those that need it and are not being restored."""
-        for partition in partitions:
-            if partition.status is Status.RESTORING and partition not in self._under_way:
-                self._under_way[partition] = asyncio.get_running_loop().run_in_executor(
-                    self._thread, self._restore, partition
-                )
+        self._under_way = {one: restore for one, restore in self._under_way.items() if one.status is Status.RESTORING}
+        waiting = [one for one in partitions if one.status is Status.RESTORING and one not in self._under_way]
+        if waiting:
+            restores = {partition: self._restore_of(partition) for partition in waiting}
+            self._under_way |= restores
+            self._thread.submit(self._run, list(restores.values()))
 
     def ready(self) -> list[Partition]:
         """Partitions whose restore ended since this was asked last; they are ready.
 
-        Raises RestoreFailed where one failed.
+        Raises what a restore raised: RestoreFailed, StreamStopped.
         """
-        done = [partition for partition, restored in self._under_way.items() if restored.done()]
-        ready = []
-        for partition in done:
-            result = self._under_way.pop(partition)
-            if partition.status is Status.RESTORING:
-                restored = result.result()
-                self.refuse_state_without_offsets(partition)
-                partition.watermark = partition.logged_watermark = restored.watermark
-                if partition.sources is not None:
-                    partition.sources.load(restored.sources)
-                partition.last_record = time.monotonic()
-                partition.status = Status.READY
-                ready.append(partition)
+        done = set()
+        while (one := self._next_done()) is not None:
+            if isinstance(one, Restore):
+                done.add(one)
+            elif any(not restore.gone() for restore in one.restores):
+                raise one.error
+        ready = [partition for partition, restore in self._under_way.items() if restore in done]
+        for partition in ready:
+            self._take(partition, self._under_way.pop(partition))
         return ready
 
     def refuse_state_without_offsets(self, partition: Partition) -> None:
@@ -61,8 +69,9 @@ class Restoring:
             raise RestoreFailed(
                 f"partition {partition.number}: its changelog holds state, but the group has no committed offset on "
                 f"{' or '.join(partition.topics)}: offsets expired or were deleted, or the changelog is another "
-                "stream's. Reading from the beginning would count again what the state holds: set the group's offsets "
-                "with Kafka's own tools, or delete the changelog, run `lam topics apply`, and begin with empty state"
+                "stream's. Reading from the beginning would count again what the state holds: `lam offsets reset "
+                "TOPIC --to ...` sets the group's offsets, with --keep-state where the state stands there, else with "
+                "--empty-state"
             )
 
     def stop(self) -> None:
@@ -71,16 +80,46 @@ class Restoring:
             partition.status = Status.GONE
         self._thread.shutdown(wait=True, cancel_futures=True)
 
-    def _restore(self, partition: Partition) -> Restored:
-        changelogs = {name: self._settings.prefix + changelog_name(name) for name in partition.states}
+    def _restore_of(self, partition: Partition) -> Restore:
+        partition.progress = Progress()
+        return Restore(
+            group=partition.group.name,
+            partition=partition.number,
+            changelogs={name: self._settings.prefix + changelog_name(name) for name in partition.states},
+            states=partition.states,
+            fresh=lambda name: self._factories[name](),
+            has_offsets=bool(partition.positions),
+            built_on=partition.built_on,
+            gone=lambda: partition.status is not Status.RESTORING,
+            progress=partition.progress,
+        )
+
+    def _run(self, restores: list[Restore]) -> None:
         began = time.monotonic()
-        with self._meter.stage("restore"):
-            restored = restore(
-                self._settings,
-                partition.number,
-                changelogs,
-                partition.states,
-                lambda: partition.status is Status.GONE,
-            )
-        self._meter.restored(restored.records, time.monotonic() - began)
-        return restored
+        try:
+            with self._meter.stage("restore"):
+                for one in restore_all(self._settings, restores, self._meter.snapshot):
+                    self._meter.restored(one.restored.records, time.monotonic() - began)
+                    self._done.put(one)
+        except BaseException as error:
+            self._done.put(_Failed(error, restores))
+
+    def _next_done(self) -> Restore | _Failed | None:
+        try:
+            return self._done.get_nowait()
+        except Empty:
+            return None
+
+    def _take(self, partition: Partition, restore: Restore) -> None:
+        if partition.status is not Status.RESTORING:
+            return
+        self.refuse_state_without_offsets(partition)
+        restored = restore.restored
+        partition.watermark = partition.logged_watermark = restored.watermark
+        if partition.sources is not None:
+            partition.sources.load(restored.sources)
+        partition.last_record = time.monotonic()
+        partition.changelog_ids = restore.topic_ids
+        partition.logged_records, partition.progress = restored.records, None
+        partition.status = Status.READY
+        reach(Point.RESTORED)

@@ -30,6 +30,7 @@ class Span:
         records = {prefix + topic: waiting for topic, waiting in self.outbox.records.items()}
         for partition in partitions:
             for name, entries in _changelogs(partition):
+                partition.logged_records += len(entries)
                 if entries:
                     records.setdefault(prefix + changelog_name(name), []).extend(entries)
         return records

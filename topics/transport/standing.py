@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 from topics import metrics
 from topics.metrics import Meter
 from topics.settings import Settings
+from topics.state.restore import Progress
 from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.member import Member
 from topics.watermark import BEFORE_ALL
@@ -24,12 +25,19 @@ MS = 1000.0
 
 
 class RestoreUnderWay(NamedTuple):
-    """A partition that waits for its state: rows read so far, and rows a second since it was assigned."""
+    """A partition that waits for its state.
+
+    `rows` are those it has so far; of changelog records, those to read are an upper bound; the time left is None until
+    records are read.
+    """
 
     group: str
     partition: int
     rows: int
-    rows_per_second: float
+    records_read: int
+    records_left: int
+    records_per_second: float
+    seconds_left: float | None
 
 
 class Standing(Collector):
@@ -68,12 +76,7 @@ class Standing(Collector):
     def restores(self) -> list[RestoreUnderWay]:
         """The partitions that are not whole yet."""
         now = time.monotonic()
-        return [
-            RestoreUnderWay(partition.group.name, partition.number, rows, rows / max(now - partition.last_record, 1e-3))
-            for partition in self.partitions
-            if partition.status is Status.RESTORING
-            for rows in [sum(len(state) for state in partition.states.values())]
-        ]
+        return [_under_way(one, now) for one in self.partitions if one.status is Status.RESTORING]
 
     def describe(self) -> Iterable[Metric]:
         """Nothing in advance: a registry would otherwise collect in order to learn the names."""
@@ -88,6 +91,8 @@ class Standing(Collector):
         yield metrics.LAG_RECORDS.gauge(self._lags(partitions))
         counts = Counter((partition.group.name, partition.status.value) for partition in partitions)
         yield metrics.PARTITIONS.gauge(counts.items())
+        left = [(one.group, one.partition, one.records_left) for one in self.restores()]
+        yield metrics.RESTORE_LEFT.gauge(((group, str(number)), records) for group, number, records in left)
         yield from _states(partitions)
 
     def _span_age_s(self) -> float:
@@ -102,6 +107,22 @@ class Standing(Collector):
                     first, end = ends[(topic, partition.number)]
                     labels = topic.removeprefix(self._settings.prefix), str(partition.number)
                     yield labels, max(0, end - max(first, partition.positions.get(topic, 0)))
+
+
+def _under_way(partition: Partition, now: float) -> RestoreUnderWay:
+    rows = sum(len(state) for state in list(partition.states.values()))
+    # Kept by hand: the cycle may take it away meanwhile.
+    progress = partition.progress or Progress()
+    rate = progress.rate(now)
+    return RestoreUnderWay(
+        partition.group.name,
+        partition.number,
+        rows,
+        progress.read,
+        progress.left,
+        round(rate, 1),
+        round(progress.left / rate, 1) if rate else None,
+    )
 
 
 def _times(partitions: Iterable[Partition]) -> Iterator[Metric]:

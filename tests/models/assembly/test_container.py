@@ -202,6 +202,21 @@ def test_a_tuples_site_is_the_tombstones() -> None:
     assert revision(tell(tombstone(site_id="c"), to=container), FIRST)["site_id"] == "c"
 
 
+@pytest.mark.parametrize("named", [mutation(), tombstone()])
+def test_pages_of_another_site_neither_add_to_a_container_nor_keep_its_visits_out(named: dict[str, Any]) -> None:
+    """Where they were first to name it, its mutation or tombstone gives their visits up, and its own count from then
+    on; hours that were told with theirs are told again."""
+    before, effects = passed(tell(activity(20, site_id="other")), BORN + HOUR_MS)
+    assert effects.stats is not None
+    claimed, effects = passed(tell(named, to=before), BORN + HOUR_MS)
+    assert effects.stats is not None
+    assert (effects.stats["site_id"], effects.stats["hours"]) == ("shop", [])
+    container = tell(activity(30), activity(5, site_id="other"), tombstone(), mutation(), to=claimed)
+    assert container.foreign == 25
+    made = revision(container, FIRST)
+    assert (made["site_id"], made["reward"]["n"], made["user"]["n"]) == ("shop", 30, 30)
+
+
 def test_event_times_of_broken_clocks_stay_within_what_readers_admit() -> None:
     """A tombstone corrected to before 2000 or after 2100 still makes a tuple that can be read."""
     early = on_tombstone(None, tombstone(), EARLIEST_MS - DAY_MS)

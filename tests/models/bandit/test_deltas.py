@@ -37,7 +37,7 @@ def batch(deltas: list[Delta]) -> pa.RecordBatch:
 
 def after(batches: list[list[Delta]]) -> dict[str, Delta]:
     """The posterior of each arm once every batch was merged."""
-    rows = np.repeat(POSTERIOR_LAYOUT.blank, 8)
+    rows = np.repeat(POSTERIOR_LAYOUT.blank, len({one["arm_id"] for deltas in batches for one in deltas}))
     places: dict[str, int] = {}
     for deltas in batches:
         sums = summed(batch(deltas))

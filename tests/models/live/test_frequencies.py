@@ -126,7 +126,7 @@ def test_arms_are_drawn_as_often_as_logged(drawn: Drawn) -> None:
 def test_a_wrong_draw_would_be_seen(drawn: Drawn) -> None:
     """A draw that is 1 % off, and propensities of which one is told a little too low."""
     free = [one for one in drawn.chosen if all(one[0].propensities)]
-    skewed = [(choice, choose(choice.upto, draw**1.02), draw) for choice, _, draw in free]
+    skewed = [(choice, choose(choice.upto, draw**1.03), draw) for choice, _, draw in free]
     assert misfit(skewed) > UNLIKELY
     moved = [(choice, choose([upto - 0.005 for upto in choice.upto], draw), draw) for choice, _, draw in free]
     assert misfit(moved) > UNLIKELY

@@ -11,13 +11,13 @@ from tests.kafka import Broker
 from tests.system.reading import read_topic, records
 from tests.topics.engine import Engine, count, engine_settings, running
 from tests.topics.events import event, publish
+from topics import faults
 from topics.consuming import header
 from topics.embedded import PARTITIONS
 from topics.errors import TooMuchPoison
+from topics.faults import Faults, Point, parse
 from topics.settings import Settings
-from topics.transport import faults
 from topics.transport.batch import RecordBatch, Unit
-from topics.transport.faults import Faults, Point, parse
 
 SESSIONS = 7
 EVENTS = [event(number, f"s-{number % SESSIONS}") for number in range(400)]

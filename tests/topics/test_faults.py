@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import KafkaException
 
 from topics.errors import ConfigurationError
-from topics.transport.faults import Fault, FaultInjected, Faults, Point, parse
+from topics.faults import Fault, FaultInjected, Faults, Point, parse
 
 
 def test_a_fault_happens_at_its_time_and_once() -> None:

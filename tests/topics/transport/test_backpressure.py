@@ -1,0 +1,59 @@
+"""What is slow holds the worker up, and costs neither its partitions nor a record."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.kafka import Broker
+from tests.system.reading import records
+from tests.topics.engine import Engine, count, delta, engine_settings, running
+from tests.topics.events import event, publish
+from topics import clients
+from topics.settings import Settings
+from topics.transport.batch import RecordBatch, Unit
+
+EVENTS = [event(number, f"s-{number % 7}") for number in range(400)]
+SESSION_TIMEOUT_S = 1.5
+
+
+@pytest.fixture
+def settings(kafka: str) -> Settings:
+    made = engine_settings(Broker(kafka, transactional=True), session_timeout_s=SESSION_TIMEOUT_S, poll_records=100)
+    publish(kafka, made.prefix + "session-event", EVENTS)
+    return made
+
+
+def folded(settings: Settings) -> int:
+    return sum(int(one["folded"]) for one in records(settings, "site-delta"))
+
+
+async def test_a_stalled_agent_keeps_its_partitions(settings: Settings) -> None:
+    """One that blocks the whole process for longer than the session timeout, as a scorer might, is not fenced."""
+    stalls = iter([2 * SESSION_TIMEOUT_S])
+
+    async def stall_once(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        await count(engine, batch, unit)
+        if len(batch):
+            time.sleep(next(stalls, 0))
+
+    async with running(settings, stall_once) as engine:
+        await engine.until(lambda: engine.seen == len(EVENTS))
+        meter = engine.app.meter.registry
+    assert meter.get_sample_value("lamstream_rebalances_total", {"event": "assigned"}) == 1
+    assert meter.get_sample_value("lamstream_rebalances_total", {"event": "lost"}) is None
+    assert folded(settings) == len(EVENTS)
+
+
+async def test_a_full_producer_queue_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A span of more records than the producer takes leaves whole, a part after another."""
+    monkeypatch.setattr(clients, "PRODUCER_QUEUE_RECORDS", 10)
+
+    async def send_many(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        for _ in range(len(batch)):
+            unit.send("site-delta", delta(batch, 1))
+
+    async with running(settings, send_many) as engine:
+        await engine.until(lambda: engine.seen == len(EVENTS))
+    assert folded(settings) == len(EVENTS)
