@@ -22,7 +22,7 @@ from services.dlq.reading import NoSuchLetter
 from services.dlq.sending import RetryFailed, Sender
 from services.showing import view
 from tests.kafka import Broker
-from tests.services.test_topic_commands import lam
+from tests.services import running as command
 from tests.topics.engine import engine_settings, running, whole_topic
 from tests.topics.events import ENCODER, event, publish, publish_raw
 from topics.clients import producer
@@ -174,7 +174,8 @@ async def test_a_kill_in_the_middle_sends_nothing_twice(kafka: str, fault: str) 
     """Before its commit nothing went, behind it everything did; the next run knows which."""
     settings = await divert(Broker(kafka, transactional=True))
     before = len(whole_topic(settings, "session-event"))
-    killed = lam(settings, "dlq", "retry", "--yes", LAM_FAULTS=fault)
+    where = {"LAM_BROKER": settings.broker, "LAM_PREFIX": settings.prefix}
+    killed = command.lam("dlq", "retry", "--yes", LAM_FAULTS=fault, **where)
     assert killed.returncode == -signal.SIGKILL
     after = told(settings, "retry", "--yes")
     assert after["sent"] == (7 if fault.startswith("commit:") else 0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from topics.errors import TooMuchPoison
 from topics.faults import Faults, Point, parse
 from topics.settings import Settings
 from topics.transport.batch import RecordBatch, Unit
+from topics.transport.intake import Intake, Part, Slice
 
 SESSIONS = 7
 EVENTS = [event(number, f"s-{number % SESSIONS}") for number in range(400)]
@@ -129,3 +130,26 @@ async def test_a_commit_that_fails_in_a_revoke_loses_nothing(kafka: str, plan: A
     async with running(settings.model_copy(update={"worker_id": "worker-2", "commit_s": 0.1})) as third:
         await third.until(lambda: sum(third.states().values()) == len(EVENTS))
     assert folded(settings) == len(EVENTS)
+
+
+class Panic(BaseException):
+    """As a library in another language raises it."""
+
+
+async def test_a_record_that_a_decoder_panics_on_is_a_dead_letter(
+    embedded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A decoder that fails otherwise than by finding a record bad is treated as an agent that fails."""
+    settings = engine_settings(Broker(embedded, transactional=False), poll_records=100)
+    take = Intake.take
+
+    def panicking(self: Intake, parts: Sequence[Part]) -> list[Slice]:
+        if any(POISON[0].encode() in (record.value() or b"") for part in parts for record in part.records):
+            raise Panic("at the disco")
+        return take(self, parts)
+
+    monkeypatch.setattr(Intake, "take", panicking)
+    publish_events(settings)
+    async with running(settings) as engine:
+        await engine.until(lambda: sum(engine.states().values()) == len(EVENTS) - 1 and bool(dead(settings)))
+    assert [b"at the disco" in (header(one, "lamstream.error.message") or b"") for one in dead(settings)] == [True]
