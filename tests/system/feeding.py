@@ -9,7 +9,7 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 
-from services.publishing import MINUTE_MS
+from services.publishing import CLOSE_ALL_MS, MINUTE_MS
 from tests.system.load import Load, Numbered, site_configs
 from tests.system.stream import Stream
 from topics.clients import Deliveries, group_observer, producer
@@ -21,6 +21,8 @@ AHEAD_ROUNDS = 2
 """How much input waits at least."""
 LASTS_MS = 45 * MINUTE_MS
 """Event time over which containers are retired."""
+NIGHT_MS = (CLOSE_ALL_MS, 70 * MINUTE_MS)
+"""All that is open closes, and what was heard of it meanwhile is told in the next event-hour."""
 ASK_S = 0.5
 FULL_WAIT_S = 0.05
 FLUSH_S = 120.0
@@ -129,8 +131,9 @@ class Feeding:
         self._send(list(self._due))
         self._due.clear()
         self._feeder.flush()
-        self._stream.until_read()
-        self._stream.watermark(self.load.night())
+        for later_ms in NIGHT_MS:
+            self._stream.until_read()
+            self._stream.watermark(self.load.pause(later_ms))
         self._send(self.load.round())
         self._feeder.flush()
         self._stream.until_read()

@@ -19,7 +19,6 @@ from bench.journeys import CONTAINERS, EVENTS_A_JOURNEY, SITES, journey
 from bench.load import Template, cut, schema_json, single_object_header, time_bytes, varint
 from schemas.encoder import Encoder
 from schemas.record_type import record_type
-from services.publishing import CLOSE_ALL_MS
 from services.site_configs import default_config
 
 SLOTS = 36_000
@@ -85,9 +84,9 @@ class Load:
         self.now_ms += int(step_ms)
         return list(self._last)
 
-    def night(self) -> int:
-        """Time passes until all that is open has closed; the watermark that says so."""
-        self.now_ms += CLOSE_ALL_MS
+    def pause(self, lasts_ms: int) -> int:
+        """Time passes without events; the watermark that says so."""
+        self.now_ms += lasts_ms
         return self.now_ms
 
     def containers(self, lasts_ms: int) -> Iterator[tuple[str, Numbered]]:
