@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev install-train demo test test-system test-models check kafka kafka-stop bench lock clean
+.PHONY: help install install-dev install-train demo test test-system soak test-models check kafka kafka-stop bench lock clean
 
 BIN := .venv/bin
 STAMPS := .venv/.stamps
@@ -26,7 +26,10 @@ JOBS ?= 2
 SHORT ?=
 SHORT_LIMIT_S ?= 180
 # What the short form of the slow tests runs, in this order.
-SHORT_SYSTEM := $(patsubst %,tests/system/test_%.py,workers silence bad_records otto)
+SHORT_SYSTEM := $(patsubst %,tests/system/test_%.py,rotation workers silence bad_records otto)
+# Where the slow tests put what they broke and found, and the minutes of a soak.
+TALLY := .run/system.json
+MINUTES ?= 60
 # Of the lock. Neither the index nor folders of wheels are written down: only names, versions and hashes.
 UPGRADE ?=
 COMPILE = $(UV) pip compile -q --universal --python-version 3.10 --generate-hashes --no-header --no-emit-index-url \
@@ -53,10 +56,15 @@ test: install-dev ## The fast tests, on the embedded broker and real Kafka (PYTE
 	@exec $(BIN)/python -m pytest -q -rs -n $(JOBS) --dist loadfile -m "not system and not models" $(PYTEST)
 
 test-system: install-dev ## The slow tests on real Kafka (SHORT=1: the most telling, 3 minutes at most)
-	@status=0; $(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \
+	@rm -f $(TALLY); export LAM_TALLY=$(TALLY) LAM_SHORT=$(SHORT); status=0; \
+	$(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \
 		$(BIN)/python -m pytest -q -rs -m system $(if $(SHORT),-x $(SHORT_SYSTEM)) $(PYTEST) || status=$$?; \
-	if [[ -n "$(SHORT)" && $$status == 124 ]]; then echo "nothing failed in $(SHORT_LIMIT_S) s; stopped there"; \
-	else exit $$status; fi
+	if [[ -n "$(SHORT)" && $$status == 124 ]]; then echo "nothing failed in $(SHORT_LIMIT_S) s; stopped there"; status=0; fi; \
+	$(BIN)/python -m tests.system.tally $(if $(SHORT),--short) || status=1; \
+	exit $$status
+
+soak: install-dev ## An hour of load with a fault every half minute (MINUTES)
+	@exec $(BIN)/python -m bench.soak --minutes $(MINUTES)
 
 test-models: install-train ## The tests of training (SHORT=1: they must end within 3 minutes)
 	@$(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \

@@ -27,6 +27,7 @@ HOST = "127.0.0.1"
 START_TIMEOUT_S = 60.0
 POLL_S = 0.1
 SCRATCH_PREFIX = "lamstream-kafka-"
+ABORT_CHECK_MS = 1_000
 
 
 def free_port() -> int:
@@ -100,6 +101,8 @@ def broker_settings(brokers: int) -> dict[str, str]:
         "share.coordinator.state.topic.min.isr": in_sync,
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        # How often the broker looks for transactions whose time is over; by default every 10 s.
+        "transaction.abort.timed.out.transaction.cleanup.interval.ms": str(ABORT_CHECK_MS),
         # A broker is let in at a heartbeat, and one that was killed only after its old session has ended.
         "broker.heartbeat.interval.ms": "250",
         "broker.session.timeout.ms": "4000",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING
@@ -42,9 +43,18 @@ def decoded(topic: str, values: list[bytes]) -> list[dict[str, Any]]:
 
 def read_topic(settings: Settings, topic: str) -> dict[int, list[Record]]:
     """Every committed record of a topic now, by partition, in offset order."""
+    return _read(settings, topic, lambda number: True)
+
+
+def read_partition(settings: Settings, topic: str, number: int) -> list[Record]:
+    """Every committed record of one partition now, in offset order."""
+    return _read(settings, topic, lambda one: one == number)[number]
+
+
+def _read(settings: Settings, topic: str, wanted: Callable[[int], bool]) -> dict[int, list[Record]]:
     name = settings.prefix + topic
     client = reader(settings)
-    targets = everywhere(client, name, OFFSET_BEGINNING, LIMIT_S)
+    targets = [one for one in everywhere(client, name, OFFSET_BEGINNING, LIMIT_S) if wanted(one.partition)]
     client.assign(targets)
     read: dict[int, list[Record]] = {target.partition: [] for target in targets}
     unread = set(read)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from models.shop.shop import Sent
 from services.demo.process import WorkerProcess
@@ -30,21 +30,41 @@ INPUTS = ("session-event", "mutation", "tombstone")
 """The topics whose time records without value tell."""
 
 
+class Worker(Protocol):
+    """A worker as a process."""
+
+    def check(self) -> None:
+        """Raises ProcessFailed where it has ended."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+    def stop(self) -> None:
+        """Tell it to end, and wait for that."""
+
+
+Starting = Callable[[dict[str, str], Path], Worker]
+"""Starts a worker with that environment, and its log there."""
+
+
 @dataclass
 class Stream:
     """Workers and topics of one test."""
 
     settings: Settings
     folder: Path
-    _workers: dict[str, WorkerProcess] = field(default_factory=dict)
+    starting: Starting = WorkerProcess
+    _workers: dict[str, Worker] = field(default_factory=dict)
     _publishers: dict[str, Publisher] = field(default_factory=dict)
 
-    def start(self, worker: str, **environment: str) -> WorkerProcess:
+    def start(self, worker: str, **environment: str) -> Worker:
         """Start a worker of that identity."""
         values = {f"LAM_{name.upper()}": _text(getattr(self.settings, name)) for name in PASSED_ON}
-        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, "LAM_MASTER_KEY": MASTER_KEY, **environment}
+        values |= {"LAM_METRICS_PORT": "0", "LAM_WORKER_ID": worker, "LAM_MASTER_KEY": MASTER_KEY}
+        # Each worker has a disk of its own.
+        values |= {"LAM_STATE_DIR": str(self.folder / "state" / worker), **environment}
         log = self.folder / f"{worker}-{len(list(self.folder.glob('*.log')))}.log"
-        self._workers[worker] = WorkerProcess(values, log)
+        self._workers[worker] = self.starting(values, log)
         return self._workers[worker]
 
     def stop(self, worker: str) -> None:
@@ -54,6 +74,10 @@ class Stream:
     def kill(self, worker: str) -> None:
         """End a worker at once, with whatever it has in hand."""
         self._workers.pop(worker).kill()
+
+    def forget(self, worker: str) -> None:
+        """A worker has ended, and that was to be expected."""
+        self._workers.pop(worker)
 
     def check(self) -> None:
         """Raises ProcessFailed where a worker ended by itself."""
@@ -131,7 +155,7 @@ class Stream:
 
 
 @contextmanager
-def stream_on(kafka: str, folder: Path, **overrides: Any) -> Iterator[Stream]:
+def stream_on(kafka: str, folder: Path, starting: Starting = WorkerProcess, **overrides: Any) -> Iterator[Stream]:
     """A stream with fresh topics, on the clock of the records; its workers end with the context."""
     defaults: dict[str, Any] = {
         "broker": kafka,
@@ -142,7 +166,7 @@ def stream_on(kafka: str, folder: Path, **overrides: Any) -> Iterator[Stream]:
         "session_timeout_s": 6,
         "transaction_timeout_s": 6,
     }
-    stream = Stream(load_settings(**(defaults | overrides)), folder)
+    stream = Stream(load_settings(**(defaults | overrides)), folder, starting)
     apply(stream.settings)
     try:
         yield stream

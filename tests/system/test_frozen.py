@@ -75,7 +75,7 @@ def test_two_workers_give_what_one_gives(kafka: str, tmp_path: Path, records: li
 def results(kafka: str, folder: Path, workers: int, records: list[Sent]) -> Result:
     """What so many workers make of the records."""
     folder.mkdir()
-    settings = {"posteriors": Posteriors.FROZEN, "partitions": PARTITIONS, "poll_records": POLLED}
+    settings: dict[str, Any] = {"posteriors": Posteriors.FROZEN, "partitions": PARTITIONS, "poll_records": POLLED}
     with stream_on(kafka, folder, **settings) as stream:
         stream.configure(Shop(SHOP, OPENS).site_configs())
         stream.publish(records)

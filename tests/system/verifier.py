@@ -5,9 +5,13 @@ Of the product it uses the decoder and the changelog's row layout, no code of th
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator, Mapping
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from multiprocessing import get_context
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -20,7 +24,7 @@ from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from tests.reference.config import Config
 from tests.reference.fold import PartitionFold
-from tests.system.reading import read_topic, records
+from tests.system.reading import read_partition, records
 from topics.consuming import Record, header
 from topics.settings import Settings
 from topics.state.column import ColumnState
@@ -35,6 +39,8 @@ SUMS = (
     *("folded", "late", "duplicate", "undecided", "capped", "unconsented"),
 )
 
+DECODED_AT_ONCE = 20_000
+
 
 @dataclass
 class Outcome:
@@ -43,7 +49,7 @@ class Outcome:
     sums: dict[str, Counter[str]] = field(default_factory=dict)
     live: dict[str, Features] = field(default_factory=dict)
 
-    def add(self, site: str, counts: dict[str, int]) -> None:
+    def add(self, site: str, counts: Mapping[str, int]) -> None:
         """Add to the sums of a site; what is zero says nothing."""
         self.sums.setdefault(site, Counter()).update({name: n for name, n in counts.items() if n})
 
@@ -58,27 +64,57 @@ class Expected(NamedTuple):
     """The watermark of each live visit's partition."""
     erased: set[Visit]
     """Visits of which nothing is kept, since consent was taken back."""
+    records: int
+    """Of the input, markers of time left out."""
 
 
 def expected(settings: Settings, config: Config, bad: Container[tuple[bytes | None, bytes | None]] = ()) -> Expected:
     """Fold the input topic with the reference, partition by partition, in offset order, but for the `bad` records."""
-    wanted = Expected(Outcome(), {}, {}, set())
-    for number, messages in read_topic(settings, "session-event").items():
-        fold = PartitionFold(config)
-        for message, event in events_of([one for one in messages if (one.key(), one.value()) not in bad]):
-            if event is None:
-                fold.advance(int(header(message, WATERMARK_HEADER) or b""))
-            else:
-                fold.record(event, message.timestamp()[1])
-            fold.end_of_batch()
-        for site, counts in fold.counts.items():
-            wanted.outcome.add(site, {name: getattr(counts, name) for name in SUMS})
-        watermark = fold.watermark if fold.watermark is not None else 0
-        wanted.watermarks[number] = watermark
-        wanted.outcome.live.update({session: visit.features() for session, visit in fold.live.items()})
-        wanted.standing.update({(session, visit.start): watermark for session, visit in fold.live.items()})
-        wanted.erased.update((visit.session_id, visit.start) for visit in fold.erased)
+    parts = [_expected_of(settings, config, number, bad) for number in range(settings.partitions)]
+    return merged(parts)
+
+
+def expected_at_once(settings: Settings, config: Config) -> Expected:
+    """The same by as many processes as there are processors: for much input."""
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        return merged(pool.map(partial(_expected_of, settings, config), range(settings.partitions)))
+
+
+def merged(parts: Iterable[Expected]) -> Expected:
+    """What is expected of several partitions."""
+    wanted = Expected(Outcome(), {}, {}, set(), 0)
+    for part in parts:
+        for site, counts in part.outcome.sums.items():
+            wanted.outcome.add(site, counts)
+        wanted.outcome.live.update(part.outcome.live)
+        wanted.watermarks.update(part.watermarks)
+        wanted.standing.update(part.standing)
+        wanted.erased.update(part.erased)
+        wanted = wanted._replace(records=wanted.records + part.records)
     return wanted
+
+
+def _expected_of(
+    settings: Settings, config: Config, number: int, bad: Container[tuple[bytes | None, bytes | None]] = ()
+) -> Expected:
+    wanted, fold = Expected(Outcome(), {}, {}, set(), 0), PartitionFold(config)
+    messages = read_partition(settings, "session-event", number)
+    folded = 0
+    for message, event in events_of([one for one in messages if (one.key(), one.value()) not in bad]):
+        if event is None:
+            fold.advance(int(header(message, WATERMARK_HEADER) or b""))
+        else:
+            fold.record(event, message.timestamp()[1])
+            folded += 1
+        fold.end_of_batch()
+    for site, counts in fold.counts.items():
+        wanted.outcome.add(site, {name: getattr(counts, name) for name in SUMS})
+    watermark = fold.watermark if fold.watermark is not None else 0
+    wanted.watermarks[number] = watermark
+    wanted.outcome.live.update({session: visit.features() for session, visit in fold.live.items()})
+    wanted.standing.update({(session, visit.start): watermark for session, visit in fold.live.items()})
+    wanted.erased.update((visit.session_id, visit.start) for visit in fold.erased)
+    return wanted._replace(records=folded)
 
 
 def found(settings: Settings) -> Outcome:
@@ -86,8 +122,8 @@ def found(settings: Settings) -> Outcome:
     outcome = Outcome()
     for record in records(settings, "site-delta"):
         outcome.add(record["site_id"], {name: record[name] for name in SUMS})
-    for messages in read_topic(settings, "lamstream-session-changelog").values():
-        outcome.live |= _live(messages)
+    for number in range(settings.partitions):
+        outcome.live |= _live(read_partition(settings, "lamstream-session-changelog", number))
     return outcome
 
 
@@ -99,12 +135,14 @@ def assert_equal(there: Outcome, wanted: Outcome) -> None:
         assert there.live[session] == features, session
 
 
-def events_of(messages: list[Record]) -> list[tuple[Record, dict[str, Any] | None]]:
+def events_of(messages: list[Record]) -> Iterator[tuple[Record, dict[str, Any] | None]]:
     """Each message with the session event in it; with None where it holds none, as those that tell the time."""
     decoder = Decoder(record_type("session-event"), SchemaStore())
-    decoded = decoder.decode([message.value() for message in messages])
-    events: dict[int, dict[str, Any]] = dict(zip(decoded.rows.tolist(), decoded.batch.to_pylist(), strict=True))
-    return [(message, events.get(position)) for position, message in enumerate(messages)]
+    for begin in range(0, len(messages), DECODED_AT_ONCE):
+        some = messages[begin : begin + DECODED_AT_ONCE]
+        decoded = decoder.decode([message.value() for message in some])
+        events: dict[int, dict[str, Any]] = dict(zip(decoded.rows.tolist(), decoded.batch.to_pylist(), strict=True))
+        yield from ((message, events.get(position)) for position, message in enumerate(some))
 
 
 def _live(messages: list[Record]) -> dict[str, Features]:

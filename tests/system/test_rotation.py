@@ -1,0 +1,41 @@
+"""Workers that are killed at every point they pass change nothing of the result."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+from tests.system.crew import Crew
+from tests.system.feeding import Feeding
+from tests.system.load import Load
+from tests.system.nursery import Nursery
+from tests.system.plans import mixed
+from tests.system.rotation import SETTINGS, conclude, rotate
+from tests.system.stream import stream_on
+from tests.system.tally import Tally
+from tests.system.verdict import verify
+
+KILLS, POINTS, RECORDS, LIMIT_S = 64, 14, 1_000_000, 540.0
+SHORT_KILLS, SHORT_POINTS, SHORT_RECORDS = 6, 4, 100_000
+
+
+def test_killed_at_every_point_everything_takes_effect_once(
+    kafka: str, tmp_path: Path, nursery: Nursery, tally: Tally, short: bool, seed: int
+) -> None:
+    """A million events go through two workers that are killed, frozen and failed over and over: every intervention,
+    reward, posterior, tuple and row of state is what the input asks for, nothing missing and nothing twice."""
+    kills, points, records = (SHORT_KILLS, SHORT_POINTS, SHORT_RECORDS) if short else (KILLS, POINTS, RECORDS)
+    with stream_on(kafka, tmp_path, starting=nursery.worker, **SETTINGS) as stream:
+        crew, feeding = Crew(stream, mixed(random.Random(seed))), Feeding(stream, Load(seed))
+
+        def enough() -> bool:
+            faults = crew.faults
+            return faults.kills.total() >= kills and len(faults.points) >= points and feeding.fed >= records
+
+        rotate(crew, feeding, enough, LIMIT_S)
+        conclude(stream, crew, feeding)
+        print(crew.faults.kills, crew.faults.others, f"longest pause {feeding.progress.longest_pause_s:.1f} s")
+        verdict = verify(stream.settings, whole=short)
+    tally.add(crew.faults, verdict)
+    assert verdict.records == feeding.fed
+    assert verdict.right, verdict
