@@ -28,7 +28,7 @@ class Note:
     at_rest: bool = False
     tries: int = 0
     until: int = 0
-    alone: bool = False
+    alone: int = 0
     changelogs: Mapping[str, str] = field(default_factory=dict)
 
     def encode(self) -> str:
@@ -54,4 +54,4 @@ class Note:
         return cls(**known)
 
 
-KINDS = {"commit": str, "partitions": int, "topic_id": str, "at_rest": bool, "tries": int, "until": int, "alone": bool}
+KINDS = {"commit": str, "partitions": int, "topic_id": str, "at_rest": bool, "tries": int, "until": int, "alone": int}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from itertools import groupby
 from typing import Any, Protocol
 
@@ -122,8 +123,7 @@ class TransactionalCommitter:
         the broker has decided whatever the old one left undecided.
         """
         while not self._usable and not stopping():
-            self._producer.purge()
-            self._producer.close()
+            self._drop()
             self._producer = producer(self._settings, transactional_id=self._id)
             try:
                 self._producer.init_transactions(RENEW_S)
@@ -138,7 +138,13 @@ class TransactionalCommitter:
     def close(self) -> None:
         """Abort what is open."""
         self._abort()
-        self._producer.close()
+        self._drop()
+
+    def _drop(self) -> None:
+        # One that was fenced says so once more when it is closed.
+        with suppress(KafkaException):
+            self._producer.purge()
+            self._producer.close()
 
     def _commit_transaction(self, limit: float) -> None:
         deadline = time.monotonic() + limit

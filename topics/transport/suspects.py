@@ -19,7 +19,7 @@ from topics.transport.assignment import Assignment, Partition, Status
 from topics.transport.dead_letters import dead_letter
 from topics.transport.member import Member
 from topics.transport.polling import Polled
-from topics.transport.trial import Trial
+from topics.transport.trial import ALONE_DIED, ALONE_RAISED, Trial
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,8 @@ class Suspects:
         tried = [record for record in records if record.offset() < end]
         if len(tried) < len(records):
             self._member.rewind(*where, end)
-        if tried and suspect.trial.guilty(position):
+        raised = where[0] in suspect.partition.causes
+        if tried and suspect.trial.guilty(position, ALONE_RAISED if raised else ALONE_DIED):
             self._put_aside(suspect)
             tried = []
         others = {place: taken for place, taken in polled.records.items() if place != where}

@@ -7,7 +7,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topics.transport.trial import WHOLE_TRIES, Trial
+from topics.transport.trial import ALONE_DIED, ALONE_RAISED, WHOLE_TRIES, Trial
 
 
 class Stream:
@@ -22,7 +22,7 @@ class Stream:
 
     def turn(self, polled: int) -> None:
         waiting = [offset for offset in self.offsets if offset >= self.position][:polled]
-        if waiting[:1] == [self.position] and self.trial.guilty(self.position):
+        if waiting[:1] == [self.position] and self.trial.guilty(self.position, ALONE_RAISED):
             self.dead.append(self.position)
             self._reach(self.position + 1)
             return
@@ -78,6 +78,18 @@ def test_a_record_that_failed_beside_others_is_not_guilty() -> None:
     """Whole tries take what other partitions have along: a lone record among those may have died of theirs."""
     once = Trial().failed(7, 8)
     twice = once.failed(7, 8)
-    assert not once.guilty(7)
-    assert not twice.guilty(7)
-    assert twice.failed(7, 8).guilty(7)
+    assert not once.guilty(7, ALONE_RAISED)
+    assert not twice.guilty(7, ALONE_RAISED)
+    thrice = twice.failed(7, 8)
+    assert thrice.guilty(7, ALONE_RAISED)
+    assert not thrice.guilty(7, ALONE_DIED)
+
+
+def test_deaths_alone_must_follow_each_other() -> None:
+    """What kills a worker from outside hits the same lone record only by chance."""
+    trial = Trial(tries=WHOLE_TRIES, until=8)
+    for _ in range(ALONE_DIED):
+        assert not trial.guilty(7, ALONE_DIED)
+        trial = trial.failed(7, 8)
+    assert trial.guilty(7, ALONE_DIED)
+    assert not trial.passed(8).open
