@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -36,7 +37,9 @@ def config(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] 
 def _plain(value: object) -> object:
     if isinstance(value, SecretStr):
         return HIDDEN
-    return value.value if isinstance(value, Enum) else value
+    if isinstance(value, Enum):
+        return value.value
+    return str(value) if isinstance(value, Path) else value
 
 
 def _origin(name: str, settings: Settings) -> str:
