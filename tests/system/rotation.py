@@ -19,7 +19,7 @@ SETTINGS: dict[str, Any] = {
     "transaction_timeout_s": 3,
 }
 """Of a stream whose results do not depend on batches, and that notices a death soon."""
-RATE = 4_000.0
+RATE = 6_000.0
 """Session events a second: what two workers read beside their restarts."""
 LOOK_S = 0.05
 TELL_S = 10.0

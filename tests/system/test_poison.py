@@ -20,8 +20,8 @@ from topics.settings import Settings
 EVENTS = [event(number, f"s-{number % 7}") for number in range(100)]
 POISON = event(100, "s-3", event_id=MARK)
 STREAM = [*EVENTS[:60], POISON, *EVENTS[60:]]
-POLLED = 16
-MOST_STARTS = 14
+POLLED = 4
+MOST_STARTS = 12
 """Two whole tries, a half each time from POLLED down to one, three alone, the one that lives, and some to spare."""
 LIMIT_S = 120.0
 PASSED_ON = ("broker", "prefix", "partitions", "session_timeout_s", "poll_records", "tick_s")
