@@ -18,7 +18,7 @@ from confluent_kafka import TopicPartition
 
 from schemas.errors import LamstreamError
 from topics.consuming import Record
-from topics.errors import AgentFailed, CommitFailed, Stuck
+from topics.errors import AgentFailed, BreakerOpen, CommitFailed, SchemaMissing, Stuck, TooMuchPoison
 from topics.faults import FaultInjected, Point, reach
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
@@ -128,6 +128,11 @@ class Cycle:
         except CommitFailed as failure:
             log.warning("%s", failure)
 
+        except STOPS_IN_ORDER:
+            # Nobody died of what was tried, and who is started next is to find it as it was.
+            await self._in_thread(self._member.take_back)
+            await self._let_go()
+            raise
     async def _let_go(self) -> None:
         """Commit what is open, and say beside it that nobody died here."""
         try:
@@ -363,3 +368,6 @@ def _last(part: Slice) -> str:
         return ""
     one = part.diverted[-1]
     return f"offset {one.record.offset()}: {one.reason}: {one.message}"
+STOPS_IN_ORDER = (BreakerOpen, SchemaMissing, TooMuchPoison)
+"""What ends the stream with nothing under way; whatever else does may be of a record."""
+
