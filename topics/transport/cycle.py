@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
@@ -46,7 +46,8 @@ SHARE_FOR_AGENTS = 0.5
 """Of the time a worker may go without polling: how long all batches of a turn may take together."""
 
 TIME_TRIES = 3
-"""Failures in a row of a batch without records, after which it is not tried again: there is nothing to put aside."""
+"""Failures in a row of a partition's batches without records, after which none is tried again: there is nothing to put
+aside."""
 
 
 class Work(NamedTuple):
@@ -89,7 +90,7 @@ class Cycle:
         self._restoring = Restoring(settings, meter, assignment.factories)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._suspects = Suspects(member, assignment, meter, settings.poison_run)
-        self._failures_of_time = 0
+        self._failures_of_time: Counter[tuple[str, int]] = Counter()
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
         self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
@@ -264,8 +265,9 @@ class Cycle:
         if end is not None:
             partition.failed(topic, end, cause)
             return
-        self._failures_of_time += 1
-        if self._failures_of_time >= TIME_TRIES:
+        of = partition.group.name, partition.number
+        self._failures_of_time[of] += 1
+        if self._failures_of_time[of] >= TIME_TRIES:
             raise Stuck(
                 f"the passage of time on partition {partition.number} of group {partition.group.name} failed "
                 f"{TIME_TRIES} times in a row ({cause}): no record can be put aside for it; mend the agent and restart"
@@ -329,7 +331,8 @@ class Cycle:
         except AgentFailed as failure:
             self._failed(partition, topic, end, str(failure), "agent")
             raise
-        self._failures_of_time = 0 if end is None else self._failures_of_time
+        if end is None:
+            self._failures_of_time.pop((partition.group.name, partition.number), None)
         partition.watermark = watermark
         if partition.sources is not None:
             for heartbeat in part.heartbeats:

@@ -14,7 +14,7 @@ from tests.topics.events import event, publish
 from topics import faults
 from topics.consuming import header
 from topics.embedded import PARTITIONS
-from topics.errors import TooMuchPoison
+from topics.errors import Stuck, TooMuchPoison
 from topics.faults import Faults, Point, parse
 from topics.settings import Settings
 from topics.transport.batch import RecordBatch, Unit
@@ -153,3 +153,17 @@ async def test_a_record_that_a_decoder_panics_on_is_a_dead_letter(
     async with running(settings) as engine:
         await engine.until(lambda: sum(engine.states().values()) == len(EVENTS) - 1 and bool(dead(settings)))
     assert [b"at the disco" in (header(one, "lamstream.error.message") or b"") for one in dead(settings)] == [True]
+
+
+async def test_time_that_never_passes_on_one_partition_stops_the_worker(embedded: str) -> None:
+    """However well it passes on the others meanwhile."""
+    settings = engine_settings(Broker(embedded, transactional=False))
+
+    async def fail_on_the_last(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        if batch.partition.number == PARTITIONS - 1:
+            raise ValueError("the agent's own trouble")
+
+    async with running(settings, fail_on_the_last) as engine:
+        failure = await engine.failure()
+    assert isinstance(failure, Stuck)
+    assert f"partition {PARTITIONS - 1}" in str(failure)
