@@ -159,6 +159,9 @@ class Cycle:
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
         works = await self._works(polled)
         for work in works:
+        if not commit_next:
+            # Beside what is under suspicion it could end the process, and a record would answer for it.
+            works += await self._passage_of_time({work.partition for work in works})
             await self._do(work, deadline)
         # Behind all that this turn sent: who hears how far a source has come has had what came of it.
         for partition in {work.partition for work in works}:
@@ -233,7 +236,7 @@ class Cycle:
                 works.append(Work(partition, topic, part, records[-1].offset() + 1))
         if works:
             reach(Point.DECODE)
-        return works + await self._passage_of_time({work.partition for work in works})
+        return works
 
     async def _read(self, topic: str, polled: list[tuple[Partition, list[Record]]]) -> list[Slice]:
         """The slice of each partition. Raises AgentFailed where a decoder fails other than by finding a record bad."""

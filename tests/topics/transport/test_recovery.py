@@ -19,6 +19,8 @@ from topics.faults import Faults, Point, parse
 from topics.settings import Settings
 from topics.transport.batch import RecordBatch, Unit
 from topics.transport.intake import Intake, Part, Slice
+from topics.transport.polling import Polled
+from topics.transport.suspects import Admitted, Suspects
 
 SESSIONS = 7
 EVENTS = [event(number, f"s-{number % SESSIONS}") for number in range(400)]
@@ -167,3 +169,29 @@ async def test_time_that_never_passes_on_one_partition_stops_the_worker(embedded
         failure = await engine.failure()
     assert isinstance(failure, Stuck)
     assert f"partition {PARTITIONS - 1}" in str(failure)
+
+
+async def test_time_does_not_pass_beside_what_is_under_suspicion(
+    embedded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a record would answer for a timer of any partition that ends the process."""
+    settings = engine_settings(Broker(embedded, transactional=False), poll_records=100, tick_s=0.001)
+    happened: list[str] = []
+    admit = Suspects.admit
+
+    def noting(self: Suspects, polled: Polled) -> Admitted:
+        admitted = admit(self, polled)
+        happened.append("suspect" if admitted.commit_next else "other")
+        return admitted
+
+    async def fail_and_note(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        happened.append("records" if len(batch) else "time")
+        await fail_on_poison(engine, batch, unit)
+
+    monkeypatch.setattr(Suspects, "admit", noting)
+    publish_events(settings)
+    async with running(settings, fail_and_note) as engine:
+        await engine.until(lambda: sum(engine.states().values()) == len(EVENTS) - len(POISON))
+    turns = " ".join(happened).split("suspect")[1:]
+    assert len(turns) > len(POISON)
+    assert [turn for turn in turns if "time" in turn.split("other")[0]] == []
