@@ -128,12 +128,12 @@ class Cycle:
             await self._in_thread(self._member.take_back)
         except CommitFailed as failure:
             log.warning("%s", failure)
-
         except STOPS_IN_ORDER:
             # Nobody died of what was tried, and who is started next is to find it as it was.
             await self._in_thread(self._member.take_back)
             await self._let_go()
             raise
+
     async def _let_go(self) -> None:
         """Commit what is open, and say beside it that nobody died here."""
         try:
@@ -151,17 +151,18 @@ class Cycle:
             polled = await self._in_thread(self._poll)
         if rebalances := self._member.rebalances():
             await self._announce(rebalances)
-            polled = self._of_this_assignment(polled)
+        if rebalances or self._came_again(polled):
+            polled = self._unread(polled)
         self._restoring.begin(self._assignment.partitions.values())
         if self._stopping.is_set():
             return
         polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
         works = await self._works(polled)
-        for work in works:
         if not commit_next:
             # Beside what is under suspicion it could end the process, and a record would answer for it.
             works += await self._passage_of_time({work.partition for work in works})
+        for work in works:
             await self._do(work, deadline)
         # Behind all that this turn sent: who hears how far a source has come has had what came of it.
         for partition in {work.partition for work in works}:
@@ -199,8 +200,13 @@ class Cycle:
             announce = self._hooks.assigned if isinstance(event, Assigned) else self._hooks.revoked
             await announce(event.partitions)
 
-    def _of_this_assignment(self, polled: Polled) -> Polled:
-        """What a poll brought, less what it may have taken before the assignment that it announced."""
+    def _came_again(self, polled: Polled) -> bool:
+        """Whether a poll brought what took effect: what one took just before it announced an assignment comes twice."""
+        ours = [(self._assignment.of(*where), where[0], taken[0].offset()) for where, taken in polled.records.items()]
+        return any(one is not None and offset < one.positions.get(topic, 0) for one, topic, offset in ours)
+
+    def _unread(self, polled: Polled) -> Polled:
+        """What a poll brought, once and in order, less what took effect already."""
         records = {}
         for (topic, number), taken in polled.records.items():
             partition = self._assignment.of(topic, number)
@@ -365,6 +371,9 @@ class Cycle:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
 
+STOPS_IN_ORDER = (BreakerOpen, SchemaMissing, TooMuchPoison)
+"""What ends the stream with nothing under way; whatever else does may be of a record."""
+
 NOT_OURS_TO_CATCH = (LamstreamError, FaultInjected, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 """What reading raises rightly; anything else, a panic of a decoder in Rust among it, may be of a record."""
 
@@ -374,6 +383,3 @@ def _last(part: Slice) -> str:
         return ""
     one = part.diverted[-1]
     return f"offset {one.record.offset()}: {one.reason}: {one.message}"
-STOPS_IN_ORDER = (BreakerOpen, SchemaMissing, TooMuchPoison)
-"""What ends the stream with nothing under way; whatever else does may be of a record."""
-

@@ -19,6 +19,7 @@ from topics.faults import Faults, Point, parse
 from topics.settings import Settings
 from topics.transport.batch import RecordBatch, Unit
 from topics.transport.intake import Intake, Part, Slice
+from topics.transport.member import Member
 from topics.transport.polling import Polled
 from topics.transport.suspects import Admitted, Suspects
 
@@ -195,3 +196,25 @@ async def test_time_does_not_pass_beside_what_is_under_suspicion(
     turns = " ".join(happened).split("suspect")[1:]
     assert len(turns) > len(POISON)
     assert [turn for turn in turns if "time" in turn.split("other")[0]] == []
+
+
+async def test_records_that_come_again_take_effect_once(embedded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that a poll took before it heard that its partition went and came back."""
+    settings = engine_settings(Broker(embedded, transactional=False), poll_records=100)
+    poll, before = Member.poll, list[Polled]()
+
+    def again(self: Member, timeout_s: float) -> Polled:
+        if before:
+            return before.pop()
+        polled = poll(self, timeout_s)
+        before.extend([polled] if polled.records else [])
+        return polled
+
+    monkeypatch.setattr(Member, "poll", again)
+    publish_events(settings)
+    async with running(settings) as engine:
+        await engine.until(lambda: sum(engine.states().values()) >= len(EVENTS) and not before)
+        ticks = engine.ticks
+        await engine.until(lambda: engine.ticks > ticks + PARTITIONS)
+        assert sum(engine.states().values()) == len(EVENTS)
+    assert folded(settings) == len(EVENTS)
