@@ -17,6 +17,7 @@ from topics.group_offsets import GroupOffset, group_offsets, observing, read_top
 from topics.log_end import listed_offsets, read_to_end
 from topics.partition_counts import counts_on_broker
 from topics.settings import Settings
+from topics.state.base import LAYOUT_KEY_PREFIX
 from topics.table import GROUPS, changelog_name
 
 RESET_TRANSACTION_S = 600.0
@@ -209,8 +210,10 @@ def _empty(settings: Settings, admin: AdminClient, writer: Producer, state: str,
     for partition in sorted({move.at.partition for move in moves if move.at.topic in topics}):
         # A topic that got partitions may have more of them than the changelog of its state.
         for key in keys_in_log(settings, changelog, partition) if partition < there else []:
-            _delete(writer, changelog, partition, key)
-            deleted += 1
+            # What layouts rows have stays described: whoever read the description before writes rows without another.
+            if not key.startswith(LAYOUT_KEY_PREFIX.encode()):
+                _delete(writer, changelog, partition, key)
+                deleted += 1
     return deleted
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from schemas.codec import Decoder, Encoder, SchemaStore
 from schemas.record_type import RecordType
-from topics.errors import RestoreFailed
+from topics.errors import OutputTooLarge, RestoreFailed
 from topics.state.base import Changes
 from topics.state.blocks import (
     KEY_FIELD,
@@ -20,9 +20,12 @@ from topics.state.blocks import (
     refuse_repeated_keys,
 )
 from topics.state.due import DueIndex
+from topics.table import MAX_RECORD_BYTES
 
 KIND = "records"
 VALUE_FIELD = pa.field("value", pa.large_binary(), nullable=False)
+MOST_BYTES = MAX_RECORD_BYTES - 1024
+"""What a changelog takes of a key and its record; the rest surrounds them. A commit with more would fail for ever."""
 KEY_BYTES_ESTIMATE = 150
 DUE_BYTES_ESTIMATE = 200
 """A due time's entries in dictionary and heap."""
@@ -75,10 +78,16 @@ class RecordState:
     def put(self, key: str, record: Mapping[str, Any]) -> None:
         """Set the key's record.
 
-        Raises SchemaError where the record does not fit its schema.
+        Raises SchemaError where the record does not fit its schema, OutputTooLarge where its changelog cannot take it.
         """
         due = None if self._due_field is None else record.get(self._due_field)
-        self._replace(key, _Kept(self._encoder.encode(record), due))
+        value = self._encoder.encode(record)
+        if len(key.encode()) + len(value) > MOST_BYTES:
+            raise OutputTooLarge(
+                f"state {self.record_type.name}: the record of key {key[:80]!r} has {len(value)} bytes, its changelog "
+                f"takes {MOST_BYTES} with the key; what made it must bound it"
+            )
+        self._replace(key, _Kept(value, due))
 
     def delete(self, key: str) -> None:
         """Remove the key, where it is known."""

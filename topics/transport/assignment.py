@@ -118,7 +118,9 @@ class Partition:
         """The position on each topic that has one, with its note; `trying` are topics about to be tried."""
         noted = []
         for topic, offset in self.positions.items():
-            trial, known = trying.get(topic) or self.trial(topic), facts.get(topic)
+            # What an agent raised is not noted: another process may run a mended one, and finds out by itself.
+            told = Trial() if topic in self.causes else self.trial(topic)
+            trial, known = trying.get(topic) or told, facts.get(topic)
             note = Note(commit, None, None, at_rest, trial.tries, trial.until, trial.alone, self.changelog_ids)
             if known is not None:
                 note = replace(note, partitions=known.partitions, topic_id=known.topic_id)

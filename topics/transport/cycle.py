@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
@@ -18,7 +18,7 @@ from confluent_kafka import TopicPartition
 
 from schemas.errors import LamstreamError
 from topics.consuming import Record
-from topics.errors import AgentFailed, CommitFailed, Stuck
+from topics.errors import AgentFailed, BreakerOpen, CommitFailed, SchemaMissing, Stuck, TooMuchPoison
 from topics.faults import FaultInjected, Point, reach
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
@@ -46,7 +46,8 @@ SHARE_FOR_AGENTS = 0.5
 """Of the time a worker may go without polling: how long all batches of a turn may take together."""
 
 TIME_TRIES = 3
-"""Failures in a row of a batch without records, after which it is not tried again: there is nothing to put aside."""
+"""Failures in a row of a partition's batches without records, after which none is tried again: there is nothing to put
+aside."""
 
 
 class Work(NamedTuple):
@@ -89,7 +90,7 @@ class Cycle:
         self._restoring = Restoring(settings, meter, assignment.factories)
         self._encoder = RecordEncoder(f"/{settings.prefix}lamstream")
         self._suspects = Suspects(member, assignment, meter, settings.poison_run)
-        self._failures_of_time = 0
+        self._failures_of_time: Counter[tuple[str, int]] = Counter()
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
         self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
@@ -127,6 +128,11 @@ class Cycle:
             await self._in_thread(self._member.take_back)
         except CommitFailed as failure:
             log.warning("%s", failure)
+        except STOPS_IN_ORDER:
+            # Nobody died of what was tried, and who is started next is to find it as it was.
+            await self._in_thread(self._member.take_back)
+            await self._let_go()
+            raise
 
     async def _let_go(self) -> None:
         """Commit what is open, and say beside it that nobody died here."""
@@ -145,13 +151,17 @@ class Cycle:
             polled = await self._in_thread(self._poll)
         if rebalances := self._member.rebalances():
             await self._announce(rebalances)
-            polled = self._of_this_assignment(polled)
+        if rebalances or self._came_again(polled):
+            polled = self._unread(polled)
         self._restoring.begin(self._assignment.partitions.values())
         if self._stopping.is_set():
             return
         polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
         works = await self._works(polled)
+        if not commit_next:
+            # Beside what is under suspicion it could end the process, and a record would answer for it.
+            works += await self._passage_of_time({work.partition for work in works})
         for work in works:
             await self._do(work, deadline)
         # Behind all that this turn sent: who hears how far a source has come has had what came of it.
@@ -190,8 +200,13 @@ class Cycle:
             announce = self._hooks.assigned if isinstance(event, Assigned) else self._hooks.revoked
             await announce(event.partitions)
 
-    def _of_this_assignment(self, polled: Polled) -> Polled:
-        """What a poll brought, less what it may have taken before the assignment that it announced."""
+    def _came_again(self, polled: Polled) -> bool:
+        """Whether a poll brought what took effect: what one took just before it announced an assignment comes twice."""
+        ours = [(self._assignment.of(*where), where[0], taken[0].offset()) for where, taken in polled.records.items()]
+        return any(one is not None and offset < one.positions.get(topic, 0) for one, topic, offset in ours)
+
+    def _unread(self, polled: Polled) -> Polled:
+        """What a poll brought, once and in order, less what took effect already."""
         records = {}
         for (topic, number), taken in polled.records.items():
             partition = self._assignment.of(topic, number)
@@ -227,7 +242,7 @@ class Cycle:
                 works.append(Work(partition, topic, part, records[-1].offset() + 1))
         if works:
             reach(Point.DECODE)
-        return works + await self._passage_of_time({work.partition for work in works})
+        return works
 
     async def _read(self, topic: str, polled: list[tuple[Partition, list[Record]]]) -> list[Slice]:
         """The slice of each partition. Raises AgentFailed where a decoder fails other than by finding a record bad."""
@@ -259,8 +274,9 @@ class Cycle:
         if end is not None:
             partition.failed(topic, end, cause)
             return
-        self._failures_of_time += 1
-        if self._failures_of_time >= TIME_TRIES:
+        of = partition.group.name, partition.number
+        self._failures_of_time[of] += 1
+        if self._failures_of_time[of] >= TIME_TRIES:
             raise Stuck(
                 f"the passage of time on partition {partition.number} of group {partition.group.name} failed "
                 f"{TIME_TRIES} times in a row ({cause}): no record can be put aside for it; mend the agent and restart"
@@ -324,7 +340,8 @@ class Cycle:
         except AgentFailed as failure:
             self._failed(partition, topic, end, str(failure), "agent")
             raise
-        self._failures_of_time = 0 if end is None else self._failures_of_time
+        if end is None:
+            self._failures_of_time.pop((partition.group.name, partition.number), None)
         partition.watermark = watermark
         if partition.sources is not None:
             for heartbeat in part.heartbeats:
@@ -353,6 +370,9 @@ class Cycle:
     async def _in_thread(self, call: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
+
+STOPS_IN_ORDER = (BreakerOpen, SchemaMissing, TooMuchPoison)
+"""What ends the stream with nothing under way; whatever else does may be of a record."""
 
 NOT_OURS_TO_CATCH = (LamstreamError, FaultInjected, asyncio.CancelledError, KeyboardInterrupt, SystemExit)
 """What reading raises rightly; anything else, a panic of a decoder in Rust among it, may be of a record."""

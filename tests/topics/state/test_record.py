@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from schemas.errors import SchemaError
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
-from topics.errors import RestoreFailed
+from topics.errors import OutputTooLarge, RestoreFailed
 from topics.state.due import STALE_ENTRIES, DueIndex
-from topics.state.record import RecordState
+from topics.state.record import MOST_BYTES, RecordState
 
 DELTA = {
     "site_id": "shop",
@@ -55,6 +55,14 @@ def test_a_value_that_is_no_record_stops_a_restore() -> None:
     """A changelog that cannot be read is an error that says what to do."""
     with pytest.raises(RestoreFailed, match="cannot be read"):
         new_state().load(["a"], [b"\xc3\x01 and then nothing that was ever written"])
+
+
+def test_a_record_that_its_changelog_would_refuse_is_not_put() -> None:
+    """The batch that brings it fails, not every commit from then on."""
+    state = new_state()
+    with pytest.raises(OutputTooLarge, match="'a'"):
+        state.put("a", DELTA | {"source_topic": "t" * MOST_BYTES})
+    assert not state.changed
 
 
 steps = st.sampled_from(["put", "delete", "keep", "take back", "block"])

@@ -5,10 +5,12 @@ from __future__ import annotations
 from confluent_kafka import TopicPartition
 
 from tests.topics.engine import COUNTS
+from topics.note import Note
 from topics.settings import load_settings
 from topics.state.column import ColumnState
 from topics.table import GROUPS, Group
 from topics.transport.assignment import Assignment, Partition, Status
+from topics.transport.trial import Trial
 
 
 def assigned(*offsets: int) -> Assignment:
@@ -88,3 +90,14 @@ def test_groups_keep_their_states_apart() -> None:
         assignment.of("intervention", 0)
     ]
     assert assignment.of("session-event", 0) is live
+
+
+def test_what_an_agent_raised_is_for_no_other_process_to_judge() -> None:
+    """Only tries that nobody lived to tell of stand beside the offsets: another process may run a mended agent."""
+    assignment = assigned(5)
+    (partition,) = assignment.in_use()
+    partition.failed("session-event", 6, "the agent's own trouble")
+    (quiet,) = partition.noted_positions("a", {}, {}, at_rest=True)
+    assert (Note.of(quiet.metadata) or Note()).tries == 0
+    (tried,) = partition.noted_positions("b", {}, {"session-event": Trial(2, 6)}, at_rest=False)
+    assert (Note.of(tried.metadata) or Note()).tries == 2

@@ -14,11 +14,14 @@ from tests.topics.events import event, publish
 from topics import faults
 from topics.consuming import header
 from topics.embedded import PARTITIONS
-from topics.errors import TooMuchPoison
+from topics.errors import Stuck, TooMuchPoison
 from topics.faults import Faults, Point, parse
 from topics.settings import Settings
 from topics.transport.batch import RecordBatch, Unit
 from topics.transport.intake import Intake, Part, Slice
+from topics.transport.member import Member
+from topics.transport.polling import Polled
+from topics.transport.suspects import Admitted, Suspects
 
 SESSIONS = 7
 EVENTS = [event(number, f"s-{number % SESSIONS}") for number in range(400)]
@@ -153,3 +156,65 @@ async def test_a_record_that_a_decoder_panics_on_is_a_dead_letter(
     async with running(settings) as engine:
         await engine.until(lambda: sum(engine.states().values()) == len(EVENTS) - 1 and bool(dead(settings)))
     assert [b"at the disco" in (header(one, "lamstream.error.message") or b"") for one in dead(settings)] == [True]
+
+
+async def test_time_that_never_passes_on_one_partition_stops_the_worker(embedded: str) -> None:
+    """However well it passes on the others meanwhile."""
+    settings = engine_settings(Broker(embedded, transactional=False))
+
+    async def fail_on_the_last(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        if batch.partition.number == PARTITIONS - 1:
+            raise ValueError("the agent's own trouble")
+
+    async with running(settings, fail_on_the_last) as engine:
+        failure = await engine.failure()
+    assert isinstance(failure, Stuck)
+    assert f"partition {PARTITIONS - 1}" in str(failure)
+
+
+async def test_time_does_not_pass_beside_what_is_under_suspicion(
+    embedded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else a record would answer for a timer of any partition that ends the process."""
+    settings = engine_settings(Broker(embedded, transactional=False), poll_records=100, tick_s=0.001)
+    happened: list[str] = []
+    admit = Suspects.admit
+
+    def noting(self: Suspects, polled: Polled) -> Admitted:
+        admitted = admit(self, polled)
+        happened.append("suspect" if admitted.commit_next else "other")
+        return admitted
+
+    async def fail_and_note(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        happened.append("records" if len(batch) else "time")
+        await fail_on_poison(engine, batch, unit)
+
+    monkeypatch.setattr(Suspects, "admit", noting)
+    publish_events(settings)
+    async with running(settings, fail_and_note) as engine:
+        await engine.until(lambda: sum(engine.states().values()) == len(EVENTS) - len(POISON))
+    turns = " ".join(happened).split("suspect")[1:]
+    assert len(turns) > len(POISON)
+    assert [turn for turn in turns if "time" in turn.split("other")[0]] == []
+
+
+async def test_records_that_come_again_take_effect_once(embedded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one does that a poll took before it heard that its partition went and came back."""
+    settings = engine_settings(Broker(embedded, transactional=False), poll_records=100)
+    poll, before = Member.poll, list[Polled]()
+
+    def again(self: Member, timeout_s: float) -> Polled:
+        if before:
+            return before.pop()
+        polled = poll(self, timeout_s)
+        before.extend([polled] if polled.records else [])
+        return polled
+
+    monkeypatch.setattr(Member, "poll", again)
+    publish_events(settings)
+    async with running(settings) as engine:
+        await engine.until(lambda: sum(engine.states().values()) >= len(EVENTS) and not before)
+        ticks = engine.ticks
+        await engine.until(lambda: engine.ticks > ticks + PARTITIONS)
+        assert sum(engine.states().values()) == len(EVENTS)
+    assert folded(settings) == len(EVENTS)

@@ -13,10 +13,11 @@ from schemas.framing import SingleObjectFraming
 from schemas.record_type import record_type
 from schemas.tree import schema_fingerprint
 from tests.kafka import Broker
-from tests.topics.engine import engine_settings, running
+from tests.topics.engine import engine_settings, running, whole_topic
 from tests.topics.events import event, publish, publish_raw
 from topics.errors import SchemaMissing
 from topics.settings import Settings, UnknownSchemaPolicy
+from topics.transport.trial import WHOLE_TRIES
 
 
 def newer_schema() -> str:
@@ -62,6 +63,16 @@ async def test_a_schema_that_does_not_turn_up_stops_the_stream(broker: Broker) -
         failure = await engine.failure()
     assert isinstance(failure, SchemaMissing)
     assert schema_fingerprint(newer_schema()).hex() in str(failure)
+
+
+async def test_a_stop_is_no_death(kafka: str) -> None:
+    """However often a worker is started again by its supervisor, no record is blamed for what stopped it in order."""
+    settings = engine_settings(Broker(kafka, transactional=True), unknown_schema_wait_s=0.1)
+    publish_newer(settings, 1)
+    for _ in range(2 * WHOLE_TRIES):
+        async with running(settings) as engine:
+            assert isinstance(await engine.failure(), SchemaMissing)
+    assert not any(whole_topic(settings, "session-event.dlq"))
 
 
 async def test_or_its_records_are_dead_letters(broker: Broker) -> None:
