@@ -70,7 +70,14 @@ class SchemaMissing(StreamStopped):
 
 
 class CommitFailed(StreamStopped):
-    """State, outputs and offsets of the span did not commit; none of them is visible."""
+    """State, outputs and offsets of the span did not commit, or it is not known whether they did: all or nothing.
+
+    `for_good`: the broker refused them for a reason that trying again does not change.
+    """
+
+    def __init__(self, message: str, *, for_good: bool = False) -> None:
+        super().__init__(message)
+        self.for_good = for_good
 
 
 class RestoreFailed(StreamStopped):

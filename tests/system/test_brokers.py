@@ -23,6 +23,8 @@ BROKERS, HEAP_MB = 3, 384
 PARTITIONS = 3
 SLOTS = 12_000
 POLLED = 2_500
+RATE = 1_500.0
+"""Session events a second."""
 AWAY_S = 30.0
 APART_S = 4.0
 LOOK_S = 0.1
@@ -87,7 +89,7 @@ def _feeding(crew: Crew, feeding: Feeding) -> Callable[[float], None]:
     def stream_for(seconds: float) -> None:
         until = time.monotonic() + seconds
         while time.monotonic() < until:
-            feeding.keep_ahead()
+            feeding.keep_pace(RATE)
             crew.look()
             time.sleep(LOOK_S)
 

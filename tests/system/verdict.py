@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
@@ -68,15 +69,25 @@ def verify(settings: Settings, *, whole: bool) -> Verdict:
     them from the input, which takes some time for each event.
     """
     config = Config(clock="event")
+    began = time.monotonic()
+
+    def tell(what: str) -> None:
+        print(f"{time.monotonic() - began:5.1f} s: {what}", flush=True)
+
     wanted = expected_at_once(settings, config)
+    tell(f"{wanted.records:,} records folded by the reference")
     verdict = Verdict(wanted.records)
     of_fold(verdict, found(settings), wanted.outcome)
     ledger = read_ledger(settings)
-    of_outputs(verdict, ledger, wanted)
+    tell(f"{len(ledger.decisions):,} decisions and {len(ledger.rewards) + len(ledger.exposures):,} rewards read")
+    of_outputs(verdict, ledger, wanted, replay=not whole)
+    tell("outputs held against one another")
     if whole:
         of_decisions(verdict, ledger, settings, config)
+        tell("decisions and rewards recomputed")
         committed, visits = read_committed(settings, ledger), read_visits(settings, config)
         verdict.hold(partial(assert_recomputed, committed, visits, MASTER_KEY.encode()))
+        tell("posteriors, tuples and sites recomputed")
     return verdict
 
 
@@ -110,8 +121,11 @@ def of_fold(verdict: Verdict, there: Outcome, wanted: Outcome) -> None:
         verdict.wrong.append(f"session-state: {len(apart)} visits differ, as {apart[:SHOWN]}")
 
 
-def of_outputs(verdict: Verdict, ledger: Ledger, wanted: Expected) -> None:
-    """No id twice, none missing that another topic asks for, and all that the ledger says besides."""
+def of_outputs(verdict: Verdict, ledger: Ledger, wanted: Expected, *, replay: bool) -> None:
+    """No id twice, none missing that another topic asks for, and all that the ledger says besides.
+
+    Decisions that are recomputed need no `replay`.
+    """
     decided = [one["decision_id"] for one in ledger.decisions]
     verdict.compare("decision", Ids(decided, decided))
     sampled = [one["decision_id"] for one in ledger.suppressed]
@@ -131,7 +145,7 @@ def of_outputs(verdict: Verdict, ledger: Ledger, wanted: Expected) -> None:
         partial(ledgers.activity_is_rewards, ledger),
         partial(ledgers.tuples_are_activity, ledger, min(wanted.watermarks.values())),
         partial(ledgers.sites_count_it, ledger),
-        partial(ledgers.decisions_replay, ledger),
+        *([partial(ledgers.decisions_replay, ledger)] if replay else []),
     )
     for promise in promises:
         verdict.hold(promise)

@@ -34,6 +34,14 @@ REFUSED = frozenset(
 )
 """What no waiting mends."""
 
+REFUSED_FOR_GOOD = REFUSED | {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.GROUP_AUTHORIZATION_FAILED,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+}
+"""Of what is sent and where to: the same span would be refused again."""
+
 log = logging.getLogger(__name__)
 
 
@@ -111,16 +119,19 @@ class TransactionalCommitter:
             self._open = False
             reach(Point.COMMITTED)
         except KafkaException as error:
-            self._usable = self._abort()
+            self._abort()
+            self._usable = False
             raise CommitFailed(
                 f"the span's transaction failed: {error.args[0]}; all of the span is visible or nothing. If it says "
-                "fenced, and says so again, another worker runs with this LAM_WORKER_ID"
+                "fenced, and says so again, another worker runs with this LAM_WORKER_ID",
+                for_good=error.args[0].code() in REFUSED_FOR_GOOD,
             ) from error
         return True
 
     def renew(self, stopping: Callable[[], bool]) -> bool:
-        """Have a producer again, by a new one where the transaction could not be aborted: its first call waits until
-        the broker has decided whatever the old one left undecided.
+        """Make a producer anew: its first call waits until the broker has decided whatever the old one left undecided.
+
+        Also where the old one could abort: what refused its records may go on refusing the next transaction.
         """
         while not self._usable and not stopping():
             self._drop()
@@ -141,8 +152,8 @@ class TransactionalCommitter:
         self._drop()
 
     def _drop(self) -> None:
-        # One that was fenced says so once more when it is closed.
-        with suppress(KafkaException):
+        # One that failed says so once more when it is closed (in 2.16 as a SystemError), a closed one that it is closed.
+        with suppress(KafkaException, RuntimeError, SystemError):
             self._producer.purge()
             self._producer.close()
 
@@ -156,17 +167,11 @@ class TransactionalCommitter:
                 if not error.args[0].retriable() or time.monotonic() >= deadline:
                     raise
 
-    def _abort(self) -> bool:
-        """Abort what is open, if anything; whether the producer can go on."""
-        if not self._open:
-            return self._usable
-        self._open = False
-        try:
-            self._producer.abort_transaction(self._settings.transaction_timeout_s)
-        except KafkaException:
-            self._producer.purge()
-            return False
-        return True
+    def _abort(self) -> None:
+        if self._open:
+            self._open = False
+            with suppress(KafkaException):
+                self._producer.abort_transaction(self._settings.transaction_timeout_s)
 
 
 class PlainCommitter:

@@ -18,7 +18,7 @@ from confluent_kafka import TopicPartition
 
 from schemas.errors import LamstreamError
 from topics.consuming import Record
-from topics.errors import AgentFailed, BreakerOpen, CommitFailed, SchemaMissing, Stuck, TooMuchPoison
+from topics.errors import AgentFailed, BreakerOpen, CommitFailed, SchemaMissing, StreamStopped, Stuck, TooMuchPoison
 from topics.faults import FaultInjected, Point, reach
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
@@ -44,6 +44,9 @@ T = TypeVar("T")
 
 SHARE_FOR_AGENTS = 0.5
 """Of the time a worker may go without polling: how long all batches of a turn may take together."""
+
+COMMIT_TRIES = 3
+"""Commits in a row that the broker refuses for a reason of its own, after which no other is tried."""
 
 TIME_TRIES = 3
 """Failures in a row of a partition's batches without records, after which none is tried again: there is nothing to put
@@ -128,11 +131,19 @@ class Cycle:
             await self._in_thread(self._member.take_back)
         except CommitFailed as failure:
             log.warning("%s", failure)
+            self._refuse_to_try_for_ever(failure)
         except STOPS_IN_ORDER:
             # Nobody died of what was tried, and who is started next is to find it as it was.
             await self._in_thread(self._member.take_back)
             await self._let_go()
             raise
+
+    def _refuse_to_try_for_ever(self, failure: CommitFailed) -> None:
+        if self._member.failed_in_a_row >= COMMIT_TRIES and failure.for_good:
+            raise StreamStopped(
+                f"{COMMIT_TRIES} commits in a row were refused, the last so: {failure}. Trying again does not mend it: "
+                "look at the topics' max.message.bytes and at what this client is allowed, then restart"
+            ) from failure
 
     async def _let_go(self) -> None:
         """Commit what is open, and say beside it that nobody died here."""
@@ -342,6 +353,8 @@ class Cycle:
             raise
         if end is None:
             self._failures_of_time.pop((partition.group.name, partition.number), None)
+        elif len(part.event_time):
+            self._suspects.passed((topic, partition.number))
         partition.watermark = watermark
         if partition.sources is not None:
             for heartbeat in part.heartbeats:

@@ -43,6 +43,9 @@ END_S = 1.0
 ASK_S = 5.0
 """How long one attempt to learn the group's offsets may take."""
 
+SETTLE_PAUSE_S, SETTLE_PAUSE_MOST_S = 0.025, 1.0
+"""Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
+
 SEEK_S = 10.0
 SEEK_PAUSE_S = 0.01
 """How long, and how often, a partition is sought that is not fetched yet."""
@@ -81,7 +84,8 @@ class Member:
     """The consumer of a worker, its assignment, and the span that is open on it.
 
     `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
-    `undecided`: a commit failed, and `settle` must find out what became of it before anything else is done.
+    `undecided`: a commit failed, and `settle` must find out what became of it before anything else is done;
+    `failed_in_a_row` commits did.
     `left` is set once it is a member no more, as far as this worker goes.
     """
 
@@ -110,6 +114,7 @@ class Member:
         self._asked: str | None = None
         self._admin = admin_client(settings)
         self.undecided = False
+        self.failed_in_a_row = 0
 
     @property
     def prefix(self) -> str:
@@ -162,7 +167,9 @@ class Member:
             taken = self._committer.commit(records, positions)
         except CommitFailed:
             self.undecided = True
+            self.failed_in_a_row += 1
             raise
+        self.failed_in_a_row = 0
         self._keep(partitions, offsets_taken=taken)
         self._meter.committed(records, states_of(partitions))
         self._snapshots.after_commit(partitions)
@@ -198,6 +205,7 @@ class Member:
         """
         reach(Point.RESET)
         self._meter.reset("commit")
+        time.sleep(min(SETTLE_PAUSE_S * 2.0**self.failed_in_a_row, SETTLE_PAUSE_MOST_S))
         found = self._renewed(stopping)
         if found is None:
             return

@@ -70,6 +70,10 @@ class Suspects:
         self._note([one for one in suspects if one.where in polled.records], polled)
         return Admitted(polled, commit_next=True)
 
+    def passed(self, where: TopicNumber) -> None:
+        """An agent was given records of a partition, and did not fail on them."""
+        self._in_a_row.pop(where, None)
+
     def _suspect(self, where: TopicNumber, records: list[Record]) -> _Suspect | None:
         partition = self._assignment.of(*where)
         if partition is None or partition.status is not Status.READY:
@@ -112,9 +116,8 @@ class Suspects:
         self._meter.diverted(topic, STAGE, reason)
 
     def _refuse_a_run(self, where: TopicNumber, offset: int, message: str) -> None:
-        follows = self._last_guilty.get(where) in (offset, offset - 1)
         if self._last_guilty.get(where) != offset:
-            self._in_a_row[where] = self._in_a_row[where] + 1 if follows else 1
+            self._in_a_row[where] += 1
         self._last_guilty[where] = offset
         if self._in_a_row[where] >= self._poison_run:
             raise TooMuchPoison(

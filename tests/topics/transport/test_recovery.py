@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pytest
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 
 from tests.kafka import Broker
 from tests.system.reading import read_topic, records
-from tests.topics.engine import Engine, count, engine_settings, running
+from tests.topics.engine import LIMIT_S, Engine, count, engine_settings, running
 from tests.topics.events import event, publish
 from topics import faults
+from topics.clients import admin_client
 from topics.consuming import header
 from topics.embedded import PARTITIONS
 from topics.errors import Stuck, TooMuchPoison
@@ -218,3 +220,18 @@ async def test_records_that_come_again_take_effect_once(embedded: str, monkeypat
         await engine.until(lambda: engine.ticks > ticks + PARTITIONS)
         assert sum(engine.states().values()) == len(EVENTS)
     assert folded(settings) == len(EVENTS)
+
+
+async def test_commits_that_are_refused_for_good_stop_the_worker(kafka: str) -> None:
+    """A topic that takes no record of ours is not tried for ever."""
+    settings = engine_settings(Broker(kafka, transactional=True))
+    topic = ConfigResource(ConfigResource.Type.TOPIC, settings.prefix + "site-delta")
+    topic.add_incremental_config(ConfigEntry("max.message.bytes", "100", incremental_operation=AlterConfigOpType.SET))
+    admin = admin_client(settings)
+    for one in admin.incremental_alter_configs([topic]).values():
+        one.result(LIMIT_S)
+    publish_events(settings)
+    async with running(settings) as engine:
+        failure = await engine.failure()
+    assert "commits in a row were refused" in str(failure)
+    assert dead(settings) == []
