@@ -152,7 +152,7 @@ class TransactionalCommitter:
         self._drop()
 
     def _drop(self) -> None:
-        # One that failed says so once more when it is closed (in 2.16 as a SystemError), a closed one that it is closed.
+        # One that failed says so once more when it is closed, in 2.16 as a SystemError; a closed one says that it is.
         with suppress(KafkaException, RuntimeError, SystemError):
             self._producer.purge()
             self._producer.close()
