@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 import zlib
 from collections.abc import Iterable
 from typing import Any, Literal
 
-from confluent_kafka import Consumer, KafkaError, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient
 
 from topics.errors import NotDelivered
@@ -23,6 +24,7 @@ FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
+LEAST_WAIT_S = 0.1
 PRODUCER_RECORD_BYTES = 8 * 1_048_576
 """Above every topic's limit: what a topic takes is checked by its own limit, and by its broker."""
 
@@ -105,6 +107,18 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> Prod
             "message.timeout.ms": _ms(settings.transaction_timeout_s),
         }
     return Producer(config)
+
+
+def commit_transaction(client: Producer, limit_s: float) -> None:
+    """Commit the open transaction, asking again while it may be. Raises KafkaException where that does not help."""
+    deadline = time.monotonic() + limit_s
+    while True:
+        try:
+            client.commit_transaction(max(LEAST_WAIT_S, deadline - time.monotonic()))
+            return
+        except KafkaException as error:
+            if not error.args[0].retriable() or time.monotonic() >= deadline:
+                raise
 
 
 class Deliveries:

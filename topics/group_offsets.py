@@ -6,14 +6,13 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from confluent_kafka import OFFSET_INVALID, Consumer, IsolationLevel, KafkaException, TopicCollection, TopicPartition
+from confluent_kafka import OFFSET_INVALID, Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from topics.clients import admin_client, group_observer
 from topics.consuming import TopicNumber, committed_offsets, everywhere
 from topics.errors import ConfigurationError, TopicMismatch
-from topics.log_end import end_offsets, listed_offsets
+from topics.log_end import ask_topics, end_offsets, first_offsets, stable_ends
 from topics.note import Note
 from topics.offset_checks import Log, Strange, TopicNow, strange_offset, strange_topic
 from topics.settings import Settings
@@ -81,8 +80,10 @@ def check_offsets(
         return {}
     limit = settings.request_timeout_s
     now = ask_topics(admin, {tp.topic for tp in own}, limit)
-    everything = [TopicPartition(topic, number) for topic in now for number in range(now[topic].partitions)]
-    for tp in committed_offsets(consumer, everything, limit):
+    known = {(tp.topic, tp.partition) for tp in own}
+    all_places = {(topic, number) for topic in now for number in range(now[topic].partitions)}
+    others = [TopicPartition(*where) for where in sorted(all_places - known)]
+    for tp in own + (committed_offsets(consumer, others, limit) if others else []):
         _refuse(strange_topic(tp.topic, Note.of(tp.metadata) or Note(), now[tp.topic]))
     logs = ask_logs(admin, [TopicPartition(tp.topic, tp.partition) for tp in own], limit)
     for tp in own:
@@ -93,18 +94,10 @@ def check_offsets(
 
 def ask_logs(admin: AdminClient, partitions: list[TopicPartition], timeout_s: float) -> dict[TopicNumber, Log]:
     """Where the log of each partition lies. Raises KafkaException where the broker does not answer in time."""
-    committed = IsolationLevel.READ_COMMITTED
-    starts = listed_offsets(admin, partitions, OffsetSpec.earliest(), committed, timeout_s)  # type: ignore[no-untyped-call]
-    stable = listed_offsets(admin, partitions, OffsetSpec.latest(), committed, timeout_s)  # type: ignore[no-untyped-call]
+    starts = first_offsets(admin, partitions, timeout_s)
+    stable = stable_ends(admin, partitions, timeout_s)
     ends = end_offsets(admin, partitions, timeout_s)
     return {where: Log(starts[where], stable[where], ends[where]) for where in ends}
-
-
-def ask_topics(admin: AdminClient, topics: Iterable[str], timeout_s: float) -> dict[str, TopicNow]:
-    """What topics (full names) are at present, by name. Raises KafkaException where one does not exist."""
-    asked = TopicCollection(sorted(topics))
-    found = {name: one.result() for name, one in admin.describe_topics(asked, request_timeout=timeout_s).items()}
-    return {name: TopicNow(len(one.partitions), str(one.topic_id)) for name, one in found.items()}
 
 
 def topics_now(settings: Settings, topics: Iterable[str]) -> dict[str, TopicNow]:

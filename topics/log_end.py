@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import Literal, NamedTuple
 
@@ -21,6 +21,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from topics.clients import admin_client, reader
 from topics.consuming import Record, TopicNumber, take
 from topics.errors import RestoreFailed
+from topics.offset_checks import TopicNow
 from topics.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -127,18 +128,22 @@ def ask_changelogs(settings: Settings, partitions: list[TopicNumber]) -> dict[To
     return {where: LogExtent(cluster, ids.get(where[0], ""), firsts.get(where, 0), ends[where]) for where in partitions}
 
 
-def topic_ids(admin: AdminClient, topics: Iterable[str], timeout_s: float) -> dict[str, str]:
-    """The id that each topic was given when it was made. Raises KafkaException where one does not exist."""
+def ask_topics(admin: AdminClient, topics: Iterable[str], timeout_s: float) -> dict[str, TopicNow]:
+    """What topics (full names) are at present, by name. Raises KafkaException where one does not exist."""
     asked = admin.describe_topics(TopicCollection(sorted(topics)), request_timeout=timeout_s)
-    return {topic: str(answer.result().topic_id) for topic, answer in asked.items()}
+    found = {name: answer.result() for name, answer in asked.items()}
+    return {name: TopicNow(len(one.partitions), str(one.topic_id)) for name, one in found.items()}
 
 
-def read_to_end(
-    settings: Settings, topic: str, partition: int, stopping: Callable[[], bool] = lambda: False
-) -> Iterator[list[Record]]:
+def topic_ids(admin: AdminClient, topics: Iterable[str], timeout_s: float) -> dict[str, str]:
+    """The id that each topic was given when it was made. Raises as `ask_topics` does."""
+    return {name: now.topic_id for name, now in ask_topics(admin, topics, timeout_s).items()}
+
+
+def read_to_end(settings: Settings, topic: str, partition: int) -> Iterator[list[Record]]:
     """Every committed record from the partition's beginning to the end it has now, in batches.
 
-    Ends early when `stopping` says so. Raises RestoreFailed where the topic's end cannot be asked, and as `read_all`.
+    Raises RestoreFailed where the topic's end cannot be asked, and as `read_all`.
     """
     target = TopicPartition(topic, partition)
     admin, limit = admin_client(settings), settings.request_timeout_s
@@ -147,8 +152,6 @@ def read_to_end(
     except KafkaException as error:
         raise RestoreFailed(f"{topic}[{partition}]: its end cannot be asked ({error}); `lam topics check`") from error
     for read in read_all(settings, firsts, ends, reset="earliest"):
-        if stopping():
-            return
         if read.records:
             yield read.records
 

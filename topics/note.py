@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -18,8 +18,8 @@ class Note:
     `commit` names the commit, so that whoever asked for it can find out whether it happened. `partitions` is how many
     the topic had, `topic_id` what its broker calls it; None where that was not told. `at_rest`: the worker let go of
     the partition in order; without it the worker that had it may have died of a record behind the offset. `tries`,
-    `until` and `alone` are those of its Trial. `changelogs` are the ids of the changelog topics
-    whose rows stand at the offset.
+    `until` and `alone` are those of its Trial. `changelogs` are the ids of the changelog topics whose rows stand at the
+    offset.
     """
 
     commit: str = ""
@@ -33,7 +33,7 @@ class Note:
 
     def encode(self) -> str:
         """As metadata: JSON, without what is as by default."""
-        return json.dumps({name: value for name, value in asdict(self).items() if value}, separators=(",", ":"))
+        return json.dumps({name: value for name, value in vars(self).items() if value}, separators=(",", ":"))
 
     @classmethod
     def of(cls, metadata: str | None) -> Note | None:

@@ -37,7 +37,7 @@ class LamProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=target,
                 stderr=subprocess.STDOUT,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,
+                preexec_fn=end_with_parent if sys.platform == "linux" else None,
             )
 
     def check(self) -> None:
@@ -97,6 +97,7 @@ def lam_process(command: Sequence[str], environment: dict[str, str], log: Path) 
         process.stop()
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
+    """Called in a child: it dies with its parent, and signals to the parent's group do not reach it."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     os.setpgrp()

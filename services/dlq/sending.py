@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from confluent_kafka import KafkaException, Producer
@@ -11,7 +10,7 @@ from schemas.errors import LamstreamError
 from services.dlq.letters import Letter
 from services.dlq.plan import outgoing
 from services.dlq.retried import Retried, marker_for, read_retried
-from topics.clients import admin_client, producer
+from topics.clients import admin_client, commit_transaction, producer
 from topics.embedded import refuse_embedded
 from topics.faults import Point, reach
 from topics.partition_counts import counts_on_broker
@@ -23,7 +22,6 @@ TRANSACTIONAL_ID = "lamstream.dlq-retry"
 LETTERS_AT_ONCE = 500
 BYTES_AT_ONCE = 8 * 1_048_576
 """Of keys, values and headers; what a transaction holds must be sent within LAM_TRANSACTION_TIMEOUT_S."""
-LEAST_WAIT_S = 0.1
 BY_KEY = -1
 """librdkafka's number for whichever partition the key belongs to."""
 
@@ -83,7 +81,7 @@ class Sender:
                 client.poll(0)
             client.flush(self._settings.transaction_timeout_s)
             reach(Point.COMMIT)
-            self._commit(client)
+            commit_transaction(client, self._settings.transaction_timeout_s)
             reach(Point.COMMITTED)
         except (BufferError, KafkaException) as error:
             self.close()
@@ -106,17 +104,6 @@ class Sender:
         if self._producer is None:
             raise LookupError("the sender was not started, or failed; make another")
         return self._producer
-
-    def _commit(self, client: Producer) -> None:
-        limit = self._settings.transaction_timeout_s
-        deadline = time.monotonic() + limit
-        while True:
-            try:
-                client.commit_transaction(max(LEAST_WAIT_S, deadline - time.monotonic()))
-                return
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() >= deadline:
-                    raise
 
 
 def batches(letters: Iterable[Letter], chosen: Callable[[Letter], bool]) -> Iterator[list[Letter]]:

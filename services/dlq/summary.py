@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from services.dlq.history import history_of
-from services.dlq.letters import Letter, Place
+from services.dlq.letters import Letter
 from services.dlq.retried import Retried
 from services.dlq.text import printable
 
@@ -34,13 +34,7 @@ def counts(letters: Iterable[Letter], retried: Retried) -> list[Told]:
 
 def told_in_short(letter: Letter, retried: Retried) -> Told:
     """One letter without its content."""
-    return {
-        "id": str(letter.place),
-        "diverted_at": letter.timestamp,
-        "reason": letter.reason,
-        "stage": letter.stage,
-        "message": letter.message,
-        "source": _place(letter.source),
+    return _head(letter) | {
         "key": None if letter.key is None else letter.key.decode(errors="backslashreplace"),
         "bytes": len(letter.value or b""),
         "attempts": len(history_of(letter)),
@@ -50,13 +44,7 @@ def told_in_short(letter: Letter, retried: Retried) -> Told:
 
 def told_whole(letter: Letter) -> Told:
     """One letter with all that it holds, its bytes in base64; headers are pairs, since a name may repeat."""
-    return {
-        "id": str(letter.place),
-        "diverted_at": letter.timestamp,
-        "reason": letter.reason,
-        "stage": letter.stage,
-        "message": letter.message,
-        "source": _place(letter.source),
+    return _head(letter) | {
         "source_timestamp": letter.source_timestamp,
         "history": history_of(letter),
         "key_base64": _base64(letter.key),
@@ -73,8 +61,16 @@ def line(told: Told) -> str:
     return f"{told['id']:36} {printable(words)}{state}  key {printable(key)}  {printable(told['message'])}"
 
 
-def _place(place: Place | None) -> str | None:
-    return None if place is None else str(place)
+def _head(letter: Letter) -> Told:
+    """Which letter it is, and what was wrong."""
+    return {
+        "id": str(letter.place),
+        "diverted_at": letter.timestamp,
+        "reason": letter.reason,
+        "stage": letter.stage,
+        "message": letter.message,
+        "source": None if letter.source is None else str(letter.source),
+    }
 
 
 def _base64(value: bytes | None) -> str | None:

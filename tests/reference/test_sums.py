@@ -15,7 +15,8 @@ from tests.models.bandit.test_deltas import after
 from tests.models.bandit.test_deltas import delta as arm_delta
 from tests.models.sites.records import delta as site_delta
 from tests.models.sites.test_stage import after as stages_after
-from tests.reference.holdout import BUCKETS, bucket, is_held_out
+from tests.reference.draws import BUCKETS, Draws
+from tests.reference.holdout import is_held_out
 from tests.reference.posteriors import expected_posteriors
 from tests.reference.site_sums import DWELL_ENDS_S, SiteSums, bin_of, has_moved, is_news, median
 from tests.reference.sums import QUANTA, in_quanta
@@ -95,4 +96,4 @@ def test_the_holdout_is_its_share() -> None:
     held = {one for one in visitors if is_held_out(KEY, "shop", one, 0.05)}
     assert 150 < len(held) < 250
     assert held != {one for one in visitors if is_held_out(KEY[::-1], "shop", one, 0.05)}
-    assert all(0 <= bucket(KEY, "shop", one) < BUCKETS for one in visitors)
+    assert all(0 <= Draws(KEY).bucket("shop", one) < BUCKETS for one in visitors)

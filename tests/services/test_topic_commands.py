@@ -19,7 +19,7 @@ from tests.kafka import Broker
 from tests.services.running import LAM, LIMIT_S, Said, lam_here
 from tests.topics.engine import engine_settings, running
 from tests.topics.events import ENCODER, event, publish, publish_raw
-from tests.topics.transport.test_intake import Raw
+from tests.topics.raw import Raw
 from topics.clients import producer
 from topics.lag import lags
 from topics.settings import Settings, load_settings

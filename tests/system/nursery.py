@@ -7,7 +7,6 @@ event loop or model of its own and never reads the settings: all of that begins 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
@@ -18,7 +17,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from services.demo.process import LAST_LINES, PR_SET_PDEATHSIG, STOP_S, ProcessFailed
+from services.demo.process import LAST_LINES, STOP_S, ProcessFailed, end_with_parent
 
 LOOK_EVERY_S = 0.02
 
@@ -189,8 +188,7 @@ def _live(environment: dict[str, str], log: str) -> None:
     """What a child does, which never returns."""
     status = 1
     try:
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        os.setpgrp()
+        end_with_parent()
         _redirect(log)
         os.environ.clear()
         os.environ.update(environment)

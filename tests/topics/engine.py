@@ -215,7 +215,7 @@ def whole_topic(settings: Settings, topic: str) -> list[Record]:
     return [
         record
         for number in range(PARTITIONS if TOPICS[topic].partitions is None else 1)
-        for records in read_to_end(settings, name, number, lambda: False)
+        for records in read_to_end(settings, name, number)
         for record in records
     ]
 

@@ -25,7 +25,8 @@ from topics.admin import apply
 from topics.clients import admin_client
 from topics.consuming import committed_offsets
 from topics.errors import ConfigurationError, OffsetsOutOfLog, TopicChanged
-from topics.group_offsets import GroupOffset, ask_topics, check_offsets, observing
+from topics.group_offsets import GroupOffset, check_offsets, observing
+from topics.log_end import ask_topics
 from topics.offset_checks import Log
 from topics.resetting import Move, ResetRefused, Target, keys_in_log, refuse_members, target
 from topics.settings import Settings

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.topics.events import NOON
-from tests.topics.transport.test_intake import Raw
+from tests.topics.raw import Raw
 from topics.source_clock import SOURCE_HEADER, SOURCE_KEY_PREFIX, Heartbeat, SourceClock, heartbeat_of
 from topics.watermark import BEFORE_ALL, WATERMARK_HEADER
 

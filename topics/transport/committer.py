@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from topics.clients import Deliveries, producer
+from topics.clients import Deliveries, commit_transaction, producer
 from topics.errors import CommitFailed, NotDelivered, StreamStopped
 from topics.faults import Point, reach
 from topics.metrics import Meter
@@ -19,7 +19,6 @@ from topics.settings import Settings
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05
-LEAST_WAIT_S = 0.1
 RENEW_S = 5.0
 """How long one attempt to have a producer again may take."""
 RENEW_PAUSE_S = 0.2
@@ -115,7 +114,7 @@ class TransactionalCommitter:
                     self._producer.send_offsets_to_transaction(offsets, self._metadata, limit)
             reach(Point.COMMIT)
             with self._meter.stage("wait"):
-                self._commit_transaction(limit)
+                commit_transaction(self._producer, limit)
             self._open = False
             reach(Point.COMMITTED)
         except KafkaException as error:
@@ -156,16 +155,6 @@ class TransactionalCommitter:
         with suppress(KafkaException, RuntimeError, SystemError):
             self._producer.purge()
             self._producer.close()
-
-    def _commit_transaction(self, limit: float) -> None:
-        deadline = time.monotonic() + limit
-        while True:
-            try:
-                self._producer.commit_transaction(max(LEAST_WAIT_S, deadline - time.monotonic()))
-                return
-            except KafkaException as error:
-                if not error.args[0].retriable() or time.monotonic() >= deadline:
-                    raise
 
     def _abort(self) -> None:
         if self._open:

@@ -43,7 +43,7 @@ END_S = 1.0
 ASK_S = 5.0
 """How long one attempt to learn the group's offsets may take."""
 
-SETTLE_PAUSE_S, SETTLE_PAUSE_MOST_S = 0.025, 1.0
+SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 """Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
 
 SEEK_S = 10.0
@@ -205,7 +205,7 @@ class Member:
         """
         reach(Point.RESET)
         self._meter.reset("commit")
-        time.sleep(min(SETTLE_PAUSE_S * 2.0**self.failed_in_a_row, SETTLE_PAUSE_MOST_S))
+        time.sleep(SETTLE_PAUSE_S * 2 ** min(self.failed_in_a_row, SETTLE_DOUBLINGS))
         found = self._renewed(stopping)
         if found is None:
             return
@@ -217,14 +217,12 @@ class Member:
             if partition not in mine:
                 self._begin_anew(partition, found[partition])
         log.warning("the commit that failed %s", "had happened; going on behind it" if happened else "did not happen")
-        if happened:
-            self._keep(mine, offsets_taken=True)
-            self._begin_span()
-        else:
-            for partition in mine:
-                partition.take_back()
-            self.span = Span()
-        # Also what was polled and not yet tried when the commit failed must come again.
+        if not happened:
+            self.take_back()
+            return
+        self._keep(mine, offsets_taken=True)
+        self._begin_span()
+        # What was polled and not yet tried when the commit failed must come again.
         for partition in mine:
             self._seek(partition)
 

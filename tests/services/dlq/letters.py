@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from services.dlq.letters import Letter, letter_of
 from tests.topics.events import NOON
+from tests.topics.raw import Raw
 from topics.consuming import RecordHeaders
 from topics.transport.dead_letters import dead_letter
 
@@ -13,36 +14,11 @@ PREFIX = "p-"
 
 
 @dataclass
-class Lying:
+class Lying(Raw):
     """A record that lies somewhere."""
 
-    raw_key: bytes | None
-    raw_value: bytes | None
-    raw_headers: RecordHeaders | None = None
-    at: int = NOON
     of: str = PREFIX + "session-event"
     where: tuple[int, int] = (3, 100)
-
-    def topic(self) -> str:
-        return self.of
-
-    def partition(self) -> int:
-        return self.where[0]
-
-    def offset(self) -> int:
-        return self.where[1]
-
-    def key(self) -> bytes | None:
-        return self.raw_key
-
-    def value(self) -> bytes | None:
-        return self.raw_value
-
-    def headers(self) -> RecordHeaders | None:
-        return self.raw_headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, self.at
 
 
 def diverted(

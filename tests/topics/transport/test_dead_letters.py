@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from tests.topics.transport.test_intake import Raw
+from tests.topics.raw import Raw
 from topics.table import MAX_DEAD_LETTER_BYTES
 from topics.transport.dead_letters import dead_letter
 from topics.transport.outbox import Outbox

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,41 +12,11 @@ from hypothesis import strategies as st
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from tests.topics.events import ENCODER, NOON, event
-from topics.consuming import Record, RecordHeaders
+from tests.topics.raw import Raw
+from topics.consuming import Record
 from topics.source_clock import Heartbeat, SourceClock
 from topics.transport.intake import Intake, NoValue, Part
 from topics.watermark import BEFORE_ALL, WATERMARK_HEADER
-
-
-@dataclass
-class Raw:
-    """A record that never saw a broker."""
-
-    raw_key: bytes | None
-    raw_value: bytes | None
-    raw_headers: RecordHeaders | None = None
-    at: int = NOON
-
-    def topic(self) -> str:
-        return "session-event"
-
-    def partition(self) -> int:
-        return 0
-
-    def offset(self) -> int:
-        return 0
-
-    def key(self) -> bytes | None:
-        return self.raw_key
-
-    def value(self) -> bytes | None:
-        return self.raw_value
-
-    def headers(self) -> RecordHeaders | None:
-        return self.raw_headers
-
-    def timestamp(self) -> tuple[int, int]:
-        return 1, self.at
 
 
 def intake(*, replay: bool = False, compact: bool = False) -> Intake:
