@@ -20,8 +20,9 @@ from tests.models.sites.test_stage import after as stages_after
 from tests.reference.behaviour import Told, add_activity
 from tests.reference.closed import ClosedVisits
 from tests.reference.config import Config
+from tests.reference.release import INPUTS
 from tests.reference.tuples import Arrived, arrived
-from tests.system.committed import SCORER_INPUTS, Committed
+from tests.system.committed import Committed
 from topics.watermark import BEFORE_ALL
 
 SHOP = ShopConfig(seed=7, visits_per_minute=40)
@@ -44,7 +45,7 @@ class Stream:
         self.sent = run(shop, MINUTES, step_ms=TURN_MS)
         known = minds(configs=shop.site_configs(), scorer=Scorer())
         self.live = [LivePartition(known) for _ in range(SOURCES)]
-        self.visits = ClosedVisits(Config(clock="event"), SCORER_INPUTS)
+        self.visits = ClosedVisits(Config(clock="event"), INPUTS)
         self.worker = Worker()
         self.made: defaultdict[str, list[Record]] = defaultdict(list)
         self._told = [0] * SOURCES

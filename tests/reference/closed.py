@@ -15,7 +15,6 @@ from tests.reference.containers import Visit
 from tests.reference.fold import ClosedVisit, PartitionFold
 from tests.reference.holdout import is_held_out
 from tests.reference.site_sums import SiteSums
-from tests.reference.visit import Visit as Live
 
 SAME_AT_CLOSING = {"age_s": "duration_s", "idle_s": "silence_s"}
 """Inputs of the scorer that a visit's last event makes features of the fold."""
@@ -40,22 +39,33 @@ class ClosedVisits:
     known: tuple[str, ...] = ()
     watermarks: list[int] = field(default_factory=list)
 
-    def fold(self, records: Iterable[tuple[Mapping[str, Any] | int, int]]) -> PartitionFold:
-        """One partition: an event and Kafka's timestamp, or a stated watermark and whatever, in offset order."""
-        fold = PartitionFold(self.config)
-        begun: dict[Visit, tuple[str, Live]] = {}
+    def fold(self, records: Iterable[tuple[Mapping[str, Any] | int, int]], fold: PartitionFold | None = None) -> None:
+        """One partition: an event and Kafka's timestamp, or a stated watermark and whatever, in offset order.
+
+        `fold` is an empty partition that is to take them, where it is to learn more of them.
+        """
+        fold = fold or PartitionFold(self.config)
         for record, timestamp in records:
             if isinstance(record, int):
                 fold.advance(record)
             else:
-                self._record(fold, begun, dict(record), timestamp)
+                fold.record(dict(record), timestamp)
             fold.end_of_batch()
             for visit in fold.closed:
-                self._close(visit, *begun.pop((visit.session_id, visit.visit_started_at)))
+                self._add(visit)
             fold.closed.clear()
         if fold.watermark is not None:
             self.watermarks.append(fold.watermark)
-        return fold
+
+    def update(self, other: ClosedVisits) -> None:
+        """Add the visits of other partitions."""
+        self.features |= other.features
+        self.who |= other.who
+        self.scored |= other.scored
+        self.known = self.known or other.known
+        self.watermarks += other.watermarks
+        for site, sums in other.sites.items():
+            self.sites.setdefault(site, SiteSums()).take(sums.visits, sums.dwell, sums.scroll)
 
     def held_out(
         self, master_key: bytes, shares: Mapping[str, float], default: float, among: Container[Visit]
@@ -67,22 +77,12 @@ class ClosedVisits:
             if visit in among and is_held_out(master_key, site, who, shares.get(site, default))
         }
 
-    def _record(
-        self, fold: PartitionFold, begun: dict[Visit, tuple[str, Live]], event: dict[str, Any], timestamp: int
-    ) -> None:
-        session = event["session_id"]
-        before = fold.live.get(session)
-        fold.record(event, timestamp)
-        after = fold.live.get(session)
-        if after is not None and after is not before:
-            begun[session, after.start] = event.get("visitor_id") or session, after
-
-    def _close(self, closed: ClosedVisit, visitor: str, live: Live) -> None:
+    def _add(self, closed: ClosedVisit) -> None:
         visit, features = (closed.session_id, closed.visit_started_at), closed.features
         features = features | {name: features[same] for name, same in SAME_AT_CLOSING.items()}
         self.known = self.known or tuple(name for name in self.names if name in features)
         self.features[visit] = array("f", [features[name] for name in self.known])
-        self.who[visit] = closed.site_id, visitor
-        if live.personalization and not features["bot"]:
+        self.who[visit] = closed.site_id, closed.who
+        if closed.personalization and not features["bot"]:
             self.scored.add(visit)
         self.sites.setdefault(closed.site_id, SiteSums()).add(features["dwell_s"], features["scroll_max"])

@@ -41,6 +41,10 @@ class ClosedVisit:
     last: int
     features: dict[str, float]
     converted: bool
+    who: str
+    """The visitor that the first event names, else the session."""
+    personalization: bool
+    """Consent of the last folded event."""
 
 
 class PartitionFold:
@@ -151,6 +155,8 @@ class PartitionFold:
                 last=visit.last,
                 features=visit.features(),
                 converted=converted,
+                who=visit.who,
+                personalization=visit.personalization,
             )
         )
 

@@ -70,7 +70,7 @@ class ExpectedLive:
 
 
 class LivePartition(PartitionFold):
-    """The visits of one partition, and what was decided on them; of closed visits and timers nothing is kept."""
+    """The visits of one partition, and what was decided on them."""
 
     def __init__(self, config: Config, decider: Decider) -> None:
         """Begin an empty partition."""
@@ -95,6 +95,7 @@ class LivePartition(PartitionFold):
 
     def closing(self, visit: Visit, converted: bool) -> None:
         """The open reward, and those of the containers seen."""
+        super().closing(visit, converted)
         if visit.window is not None:
             to = visit.window.ends_at_close(visit.last, self._told_at(visit.window), self._end(visit))
             self._tell(visit, to, cut=False)
@@ -165,12 +166,13 @@ def expected_live(
                 partition.record(*message)
             partition.end_of_batch()
         told.update(partition.finish())
-    _add_adjustments(scorer, [*told.decisions.values(), *told.suppressed.values()])
+    add_adjustments(scorer, told)
     return told
 
 
-def _add_adjustments(scorer: Scorer | None, decisions: list[Record]) -> None:
+def add_adjustments(scorer: Scorer | None, told: ExpectedLive) -> None:
     """What the scorer would have added, to the decisions that are told: all at once, for it is dear."""
+    decisions = [*told.decisions.values(), *told.suppressed.values()]
     nothing = [[0.0] * len(SIGNALS)] * len(decisions)
     added = nothing if scorer is None else scorer.adjustments([one["features"] for one in decisions])
     for one, points in zip(decisions, added, strict=True):

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterator, Sequence
+from collections.abc import Container
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from schemas.codec import Decoder
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
 from tests.reference.behaviour import Told, add_activity
-from tests.reference.closed import ClosedVisits
-from tests.reference.config import Config
 from tests.reference.containers import ActivityKey, Visit
 from tests.reference.tuples import Arrived, arrived
 from tests.system.ledger import Ledger
 from tests.system.reading import decoded, newest, read_topic
-from topics.consuming import Record as Kafka
-from topics.consuming import header
 from topics.settings import Clock, Settings
 from topics.state.base import RESERVED
 from topics.table import changelog_name
-from topics.watermark import WATERMARK_HEADER
-
-_RELEASES = Path(__file__).parents[2] / "models" / "serving" / "releases" / "scorer"
-_MANIFEST = max(_RELEASES.glob("*/manifest.json"), key=lambda path: int(path.parent.name))
-SCORER_INPUTS: tuple[str, ...] = tuple(one["name"] for one in json.loads(_MANIFEST.read_text())["inputs"])
-"""The features of container-activity, in its order, by the manifest of the newest release."""
 
 Record = dict[str, Any]
 Raw = tuple[bytes | None, bytes | None]
@@ -91,15 +79,6 @@ def read_committed(settings: Settings, ledger: Ledger, bad: Container[Raw] = ())
     )
 
 
-def read_visits(settings: Settings, config: Config, bad: Container[Raw] = ()) -> ClosedVisits:
-    """Fold session-event with the reference, as `tests.system.verifier.expected` does."""
-    visits = ClosedVisits(config, SCORER_INPUTS)
-    for messages in read_topic(settings, "session-event").values():
-        good = [one for one in messages if (one.key(), one.value()) not in bad]
-        visits.fold(_events(good))
-    return visits
-
-
 def visit_of(record: Record) -> Visit:
     """The visit that a decision or a reward is of."""
     return record["session_id"], record["visit_started_at"]
@@ -123,15 +102,3 @@ def _containers(settings: Settings) -> dict[str, Record]:
     read = Decoder(record_type("container-state"), SchemaStore()).decode(list(kept.values()))
     assert not read.bad, read.bad[:3]
     return dict(zip(kept, read.batch.select(MARKED).to_pylist(), strict=True))
-
-
-def _events(messages: Sequence[Kafka]) -> Iterator[tuple[Record | int, int]]:
-    """The events of a partition and the watermarks stated in it, each with Kafka's timestamp."""
-    decoder = Decoder(record_type("session-event"), SchemaStore())
-    for at in range(0, len(messages), AT_ONCE):
-        part = messages[at : at + AT_ONCE]
-        read = decoder.decode([one.value() for one in part])
-        events = dict(zip(read.rows.tolist(), read.batch.to_pylist(), strict=True))
-        for place, one in enumerate(part):
-            stated = int(header(one, WATERMARK_HEADER) or b"0")
-            yield events.get(place, stated), one.timestamp()[1]

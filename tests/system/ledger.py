@@ -18,9 +18,10 @@ from models.ava.draws import Draws, master_key
 from models.ava.replay import differences, redecide
 from models.serving.scorer import Scorer
 from tests.reference.clock import arrival, event_time
+from tests.system.outcome import Visit
 from tests.system.reading import newest, read_topic, records
+from tests.system.refolded import Refolded
 from tests.system.stream import MASTER_KEY
-from tests.system.verifier import Expected, Visit
 from topics.settings import Settings
 
 Record = dict[str, Any]
@@ -37,6 +38,9 @@ FIRST_MS = 30 * MINUTE_MS + LATENESS_MS + INTERVAL_MS
 FINAL_MS = 24 * HOUR_MS + LATENESS_MS
 QUANTA = 2**12
 """Of a reward, in 1."""
+ACTIVITY_SUMS = ("n", "reward_sum", "reward_sum_sq", "converted", "several")
+OF_ACTIVITY = ("container_id", "hour", *ACTIVITY_SUMS)
+"""What is read of its rows, which are wide."""
 OF_US_ALONE = ("reward-delta", "site-delta", "container-activity")
 SAME = {
     "decision": ("site_id", "visit_started_at", "result", "arm_id", "action", "friction_id"),
@@ -81,7 +85,7 @@ def read_ledger(settings: Settings) -> Ledger:
         rewards=[one for one in updates if one["subject"] == "decision"],
         exposures=[one for one in updates if one["subject"] == "container"],
         posteriors=newest(settings, "arm-posterior"),
-        activity=records(settings, "container-activity"),
+        activity=records(settings, "container-activity", OF_ACTIVITY),
         stats=newest(settings, "container-stats"),
         tuples=records(settings, "training-tuple"),
         site_deltas=records(settings, "site-delta"),
@@ -89,7 +93,7 @@ def read_ledger(settings: Settings) -> Ledger:
     )
 
 
-def assert_consistent(ledger: Ledger, wanted: Expected) -> None:
+def assert_consistent(ledger: Ledger, wanted: Refolded) -> None:
     """All that must hold."""
     nothing_twice(ledger)
     fired_is_shown(ledger)
@@ -124,7 +128,7 @@ def fired_is_shown(ledger: Ledger) -> None:
         assert shown[name]["propensity"] == _propensity(decision), name
 
 
-def decisions_are_rewarded(ledger: Ledger, wanted: Expected) -> None:
+def decisions_are_rewarded(ledger: Ledger, wanted: Refolded) -> None:
     """Each decision once its window has ended, none before; of an erased visit's last one may be missing.
 
     The decisions of a visit are numbered without a gap, and one ends the window of the one before.
@@ -179,8 +183,7 @@ def activity_is_rewards(ledger: Ledger) -> None:
         _add(rewards[one["container_id"], _hour(one["from"])], (1, r, r * r, one["converted"], seen[_visit(one)] > 1))
     activity: defaultdict[tuple[str, int], list[float]] = defaultdict(lambda: [0] * 5)
     for one in ledger.activity:
-        names = ("n", "reward_sum", "reward_sum_sq", "converted", "several")
-        _add(activity[one["container_id"], one["hour"]], [one[name] for name in names])
+        _add(activity[one["container_id"], one["hour"]], [one[name] for name in ACTIVITY_SUMS])
     assert activity == rewards
 
 

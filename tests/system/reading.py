@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING
@@ -19,10 +19,13 @@ LIMIT_S = 30.0
 READ_AT_ONCE = 10_000
 
 
-def records(settings: Settings, topic: str) -> list[dict[str, Any]]:
-    """Every committed record of a topic of Avro records, partition by partition; those without value left out."""
+def records(settings: Settings, topic: str, fields: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Every committed record of a topic of Avro records, partition by partition; those without value left out.
+
+    `fields`: those wanted, where not all are.
+    """
     messages = [message for of_one in read_topic(settings, topic).values() for message in of_one]
-    return decoded(topic, [value for message in messages if (value := message.value()) is not None])
+    return decoded(topic, [value for message in messages if (value := message.value()) is not None], fields)
 
 
 def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
@@ -33,11 +36,12 @@ def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
     return dict(zip(values, decoded(topic, list(values.values())), strict=True))
 
 
-def decoded(topic: str, values: list[bytes]) -> list[dict[str, Any]]:
-    """Records from their values. Fails where one cannot be read."""
+def decoded(topic: str, values: list[bytes], fields: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Records from their values, with the fields wanted or all of them. Fails where one cannot be read."""
     found = Decoder(record_type(str(TOPICS[topic].record)), SchemaStore()).decode(values)
     assert not found.bad, f"{topic}: {found.bad[:3]}"
-    rows: list[dict[str, Any]] = found.batch.to_pylist(maps_as_pydicts="strict")
+    wanted = found.batch.select(list(fields)) if fields else found.batch
+    rows: list[dict[str, Any]] = wanted.to_pylist(maps_as_pydicts="strict")
     return rows
 
 

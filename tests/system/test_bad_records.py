@@ -12,9 +12,10 @@ from schemas.encoder import Encoder
 from schemas.record_type import record_type
 from tests.reference.config import Config
 from tests.system.ledger import assert_consistent, read_ledger
+from tests.system.outcome import assert_equal, found
 from tests.system.reading import read_topic
+from tests.system.refolded import refold
 from tests.system.stream import stream_on
-from tests.system.verifier import assert_equal, expected, found
 from tests.topics.events import ENCODER, NOON, event, publish_raw
 from topics.consuming import header
 
@@ -95,7 +96,7 @@ def test_every_good_record_takes_effect_and_every_bad_one_is_kept(kafka: str, tm
         assert sorted((reason, letter.key() or b"", letter.value() or b"") for reason, letter in told) == sorted(
             (reason, key or b"", value or b"") for reason, (key, value) in bad
         )
-        there, wanted = found(settings), expected(settings, Config(clock="event"), {raw for _, raw in bad})
+        there, wanted = found(settings), refold(settings, Config(clock="event"), bad={raw for _, raw in bad})
         assert sum(sums["folded"] for sums in there.sums.values()) == RECORDS - len(bad)
         assert_equal(there, wanted.outcome)
         assert_consistent(read_ledger(settings), wanted)

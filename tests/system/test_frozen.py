@@ -12,10 +12,12 @@ from models.shop.config import SITES, ShopConfig
 from models.shop.shop import Sent, Shop
 from services.publishing import CLOSE_ALL_MS, MINUTE_MS
 from tests.models.shop.days import OPENS, opened, run
+from tests.reference.comparing import differences
 from tests.reference.config import Config
+from tests.system import reading
 from tests.system.ledger import Ledger, read_ledger
-from tests.system.live_verifier import assert_decided_as, expected_decisions
 from tests.system.reading import read_topic
+from tests.system.refolded import refold
 from tests.system.stream import stream_on
 from topics.settings import Posteriors, Settings
 
@@ -87,8 +89,20 @@ def results(kafka: str, folder: Path, workers: int, records: list[Sent]) -> Resu
             stream.until_read()
             stream.watermark(max(one.at_ms for one in records) + later_ms)
         stream.until_read()
-        assert_decided_as(expected_decisions(stream.settings, Config(clock="event")), stream.settings)
+        assert_decided_as_the_reference(stream.settings)
         return result(read_ledger(stream.settings))
+
+
+def assert_decided_as_the_reference(settings: Settings) -> None:
+    """Every decision, intervention and reward committed is the reference's, and none is missing."""
+    found = differences(
+        refold(settings, Config(clock="event"), decided=True).live,
+        decisions=reading.records(settings, "decision"),
+        interventions=reading.records(settings, "intervention"),
+        updates=reading.records(settings, "reward-update"),
+        deltas=reading.records(settings, "reward-delta"),
+    )
+    assert not found, "\n".join([f"{len(found)} differences, such as", *found[:10]])
 
 
 def assert_apart(settings: Settings) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 from tests.reference.config import Config
 from tests.system.ledger import assert_consistent, read_ledger
+from tests.system.outcome import assert_equal, found
+from tests.system.refolded import refold
 from tests.system.stream import stream_on
-from tests.system.verifier import assert_equal, expected, found
 
 
 def test_the_otto_sessions_give_their_known_figures(kafka: str, data: Path, tmp_path: Path) -> None:
@@ -24,7 +25,7 @@ def test_the_otto_sessions_give_their_known_figures(kafka: str, data: Path, tmp_
         command = [sys.executable, "-m", "services.cli", "replay", str(file), "--format", "otto"]
         subprocess.run(command, check=True, env=environment, stdin=subprocess.DEVNULL)
         stream.until_read()
-        there, wanted, ledger = found(settings), expected(settings, Config(clock="event")), read_ledger(settings)
+        there, wanted, ledger = found(settings), refold(settings, Config(clock="event")), read_ledger(settings)
     assert_equal(there, wanted.outcome)
     assert there.live == {}
     assert {name: there.sums["otto"][name] for name in ("visits", "order_lines", "orders", "folded")} == {

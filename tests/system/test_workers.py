@@ -12,11 +12,12 @@ from services.publishing import CLOSE_ALL_MS
 from tests.models.live.partition import KEY
 from tests.models.shop.days import OPENS, opened, run
 from tests.reference.config import Config
-from tests.system.committed import read_committed, read_visits
+from tests.system.committed import read_committed
 from tests.system.ledger import assert_consistent, read_ledger
+from tests.system.outcome import assert_equal, found
 from tests.system.recomputed import assert_recomputed
+from tests.system.refolded import refold
 from tests.system.stream import Stream, stream_on
-from tests.system.verifier import assert_equal, expected, found
 from topics.lag import lags
 
 MINUTES = 25
@@ -44,13 +45,13 @@ def closed(stream: Stream, records: list[Sent]) -> None:
 def assert_exact(stream: Stream) -> None:
     """The fold is the reference's, as are posteriors, activity, tuples and sites; and decisions and rewards are
     consistent with them; while visits are open and when all is over."""
-    wanted = expected(stream.settings, CONFIG)
+    wanted = refold(stream.settings, CONFIG)
     assert_equal(found(stream.settings), wanted.outcome)
     ledger = read_ledger(stream.settings)
     assert_consistent(ledger, wanted)
     assert {one["result"] for one in ledger.decisions} == {"fire", "no_op", "holdout"}
     assert ledger.posteriors.keys() >= {one["arm_id"] for one in ledger.exposures} != set()
-    assert_recomputed(read_committed(stream.settings, ledger), read_visits(stream.settings, CONFIG), KEY)
+    assert_recomputed(read_committed(stream.settings, ledger), wanted.visits, KEY)
 
 
 def test_a_late_joiner_and_a_leaver_share_the_work_exactly(kafka: str, tmp_path: Path, records: list[Sent]) -> None:

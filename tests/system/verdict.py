@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -11,14 +12,15 @@ from typing import NamedTuple
 
 from tests.reference.comparing import differences
 from tests.reference.config import Config
+from tests.reference.live import ExpectedLive
 from tests.system import ledger as ledgers
-from tests.system.committed import read_committed, read_visits
+from tests.system.committed import read_committed
 from tests.system.ledger import Ledger, read_ledger
-from tests.system.live_verifier import expected_decisions
+from tests.system.outcome import SUMS, Outcome, found
 from tests.system.reading import records
 from tests.system.recomputed import assert_recomputed
+from tests.system.refolded import Refolded, refold
 from tests.system.stream import MASTER_KEY
-from tests.system.verifier import SUMS, Expected, Outcome, expected_at_once, found
 from topics.settings import Settings
 
 SHOWN = 3
@@ -68,13 +70,12 @@ def verify(settings: Settings, *, whole: bool) -> Verdict:
     Decisions, rewards, posteriors, activity and tuples are held against one another; `whole` also recomputes each of
     them from the input, which takes some time for each event.
     """
-    config = Config(clock="event")
     began = time.monotonic()
 
     def tell(what: str) -> None:
         print(f"{time.monotonic() - began:5.1f} s: {what}", flush=True)
 
-    wanted = expected_at_once(settings, config)
+    wanted = refold(settings, Config(clock="event"), decided=whole, processes=os.cpu_count() or 1)
     tell(f"{wanted.records:,} records folded by the reference")
     verdict = Verdict(wanted.records)
     of_fold(verdict, found(settings), wanted.outcome)
@@ -83,17 +84,15 @@ def verify(settings: Settings, *, whole: bool) -> Verdict:
     of_outputs(verdict, ledger, wanted, replay=not whole)
     tell("outputs held against one another")
     if whole:
-        of_decisions(verdict, ledger, settings, config)
-        tell("decisions and rewards recomputed")
-        committed, visits = read_committed(settings, ledger), read_visits(settings, config)
-        verdict.hold(partial(assert_recomputed, committed, visits, MASTER_KEY.encode()))
+        of_decisions(verdict, ledger, settings, wanted.live)
+        tell("decisions and rewards are those recomputed")
+        verdict.hold(partial(assert_recomputed, read_committed(settings, ledger), wanted.visits, MASTER_KEY.encode()))
         tell("posteriors, tuples and sites recomputed")
     return verdict
 
 
-def of_decisions(verdict: Verdict, ledger: Ledger, settings: Settings, config: Config) -> None:
+def of_decisions(verdict: Verdict, ledger: Ledger, settings: Settings, wanted: ExpectedLive) -> None:
     """Every decision, intervention and reward, by id and field by field."""
-    wanted = expected_decisions(settings, config)
     decisions, updates = ledger.decisions + ledger.suppressed, ledger.rewards + ledger.exposures
     asked: dict[str, tuple[set[str], set[str]]] = {
         "decision": ({*wanted.decisions, *wanted.suppressed}, {one["decision_id"] for one in decisions}),
@@ -121,7 +120,7 @@ def of_fold(verdict: Verdict, there: Outcome, wanted: Outcome) -> None:
         verdict.wrong.append(f"session-state: {len(apart)} visits differ, as {apart[:SHOWN]}")
 
 
-def of_outputs(verdict: Verdict, ledger: Ledger, wanted: Expected, *, replay: bool) -> None:
+def of_outputs(verdict: Verdict, ledger: Ledger, wanted: Refolded, *, replay: bool) -> None:
     """No id twice, none missing that another topic asks for, and all that the ledger says besides.
 
     Decisions that are recomputed need no `replay`.
