@@ -58,7 +58,7 @@ test: install-dev ## The fast tests, on the embedded broker and real Kafka (PYTE
 test-system: install-dev ## The slow tests on real Kafka (SHORT=1: the most telling, 3 minutes at most)
 	@rm -f $(TALLY); export LAM_TALLY=$(TALLY) LAM_SHORT=$(SHORT); status=0; \
 	$(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \
-		$(BIN)/python -m pytest -q -rs -m system $(if $(SHORT),-x $(SHORT_SYSTEM)) $(PYTEST) || status=$$?; \
+		$(BIN)/python -m pytest -q -rs -m system -o faulthandler_timeout=840 $(if $(SHORT),-x $(SHORT_SYSTEM)) $(PYTEST) || status=$$?; \
 	if [[ -n "$(SHORT)" && $$status == 124 ]]; then echo "nothing failed in $(SHORT_LIMIT_S) s; stopped there"; status=0; fi; \
 	$(BIN)/python -m tests.system.tally $(if $(SHORT),--short) || status=1; \
 	exit $$status

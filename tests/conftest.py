@@ -23,6 +23,7 @@ hypothesis.settings.load_profile("untimed")
 
 ROOT = Path(__file__).parents[1]
 OF_TRAINING = ROOT / "tests" / "models" / "training"
+SYSTEM_LIMIT_S = 900
 SKIPS = pytest.StashKey[dict[str, str]]()
 
 
@@ -87,6 +88,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.models)
         if (ROOT / "tests" / "system") in item.path.parents:
             item.add_marker(pytest.mark.system)
+            item.add_marker(pytest.mark.timeout(SYSTEM_LIMIT_S))
 
 
 class _Skips:
