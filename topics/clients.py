@@ -20,6 +20,7 @@ PARTITIONER = "murmur2_random"
 SUBSCRIPTION_DIGITS = 8
 """Hexadecimal digits behind a worker's id in the name of its membership."""
 
+RECONNECT_MS = 1_000
 FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
 PRODUCER_QUEUE_RECORDS = 1_000_000
@@ -143,6 +144,8 @@ def _common(settings: Settings) -> dict[str, Any]:
     return {
         "bootstrap.servers": settings.broker,
         "client.id": "lamstream",
+        # A broker that was away for a while is noticed within a second of its return, not ten.
+        "reconnect.backoff.max.ms": RECONNECT_MS,
         "logger": logging.getLogger("librdkafka"),
         **client_properties(),
     }

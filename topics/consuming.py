@@ -32,6 +32,26 @@ FINAL = frozenset(
 )
 """Errors that reading on does not mend; a broker that is away for a while is not among them."""
 
+AWAY = frozenset(
+    {
+        KafkaError._TRANSPORT,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._WAIT_COORD,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.OFFSET_NOT_AVAILABLE,
+    }
+)
+"""What a broker that is away, or just came back, has us hear: waiting mends it."""
+
 COORDINATOR_MOVES = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
@@ -78,6 +98,11 @@ class Arrived(NamedTuple):
 
     records: list[Record]
     ends: dict[TopicNumber, int]
+
+
+def is_away(error: KafkaException) -> bool:
+    """Whether brokers are away for now, and will answer the same question later."""
+    return error.args[0].code() in AWAY
 
 
 def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:

@@ -14,6 +14,7 @@ LamstreamError
         +-- SchemaMissing      the schema of a record did not turn up
         +-- CommitFailed       a span could not be committed
         +-- RestoreFailed      state could not be rebuilt from its changelog
+        |   +-- ChangelogAway  its brokers are away: it is asked again
         +-- OutputTooLarge     an output record exceeds its topic's limit
         +-- TooMuchPoison      an agent failed on one record after another
         +-- OffsetsOutOfLog    a committed offset lies outside what the topic holds
@@ -82,6 +83,10 @@ class CommitFailed(StreamStopped):
 
 class RestoreFailed(StreamStopped):
     """The state of a partition could not be rebuilt."""
+
+
+class ChangelogAway(RestoreFailed):
+    """No broker told where a changelog ends; ask again."""
 
 
 class OutputTooLarge(StreamStopped):

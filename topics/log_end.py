@@ -19,8 +19,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from topics.clients import admin_client, reader
-from topics.consuming import Record, TopicNumber, take
-from topics.errors import RestoreFailed
+from topics.consuming import Record, TopicNumber, is_away, take
+from topics.errors import ChangelogAway, RestoreFailed
 from topics.offset_checks import TopicNow
 from topics.settings import Settings
 
@@ -109,7 +109,7 @@ def ask_changelogs(settings: Settings, partitions: list[TopicNumber]) -> dict[To
     """How the given changelog partitions stand, open transactions included.
 
     The embedded broker knows no ids, and what it dropped is not told by it: both are left out there.
-    Raises RestoreFailed where a topic is missing or does not answer.
+    Raises RestoreFailed where a topic is missing, ChangelogAway where brokers are.
     """
     if not partitions:
         return {}
@@ -124,7 +124,8 @@ def ask_changelogs(settings: Settings, partitions: list[TopicNumber]) -> dict[To
         ends = end_offsets(admin, targets, limit)
     except KafkaException as error:
         named = ", ".join(sorted({topic for topic, _ in partitions}))
-        raise RestoreFailed(f"{named}: where they end cannot be asked ({error}); `lam topics check`") from error
+        kind = ChangelogAway if is_away(error) else RestoreFailed
+        raise kind(f"{named}: where they end cannot be asked ({error}); `lam topics check`") from error
     return {where: LogExtent(cluster, ids.get(where[0], ""), firsts.get(where, 0), ends[where]) for where in partitions}
 
 

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -163,7 +164,8 @@ def test_tail_ends_well(embedded: str, ending: str) -> None:
         tail.send_signal(signal.SIGINT)
     else:
         tail.stdout.close()
-        while tail.poll() is None:
+        deadline = time.monotonic() + LIMIT_S
+        while tail.poll() is None and time.monotonic() < deadline:
             publish(embedded, settings.prefix + "session-event", EVENTS)
     assert tail.wait(LIMIT_S) == 0
     assert tail.stderr.read() == b""

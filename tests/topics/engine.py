@@ -166,7 +166,25 @@ async def running(
     prepare_app: Callable[[StreamApp], None] = lambda app: None,
     **further: Body,
 ) -> AsyncIterator[Engine]:
-    """An app whose agent of group live, if any, handles each batch with `body`; `further` groups have one each."""
+    """An app whose agent of group live, if any, handles each batch with `body`; `further` groups have one each.
+
+    It is started once its first partitions came.
+    """
+    engine = declared(settings, body, prepare_app, **further)
+    await asyncio.wait_for(engine.app.start(), 2 * LIMIT_S)
+    try:
+        yield engine
+    finally:
+        await engine.app.stop()
+
+
+def declared(
+    settings: Settings,
+    body: Body | None = count,
+    prepare_app: Callable[[StreamApp], None] = lambda app: None,
+    **further: Body,
+) -> Engine:
+    """The same app before it starts."""
     app = StreamApp(settings)
     engine = Engine(app, app.column_state(COUNTS), app.column_state(SUMS))
     prepare_app(app)
@@ -174,11 +192,7 @@ async def running(
         if of_group is None:
             continue
         app.agent(app.group(group), name=f"tests.{group}")(_handling(engine, of_group))
-    await app.start()
-    try:
-        yield engine
-    finally:
-        await app.stop()
+    return engine
 
 
 def _handling(engine: Engine, body: Body) -> Callable[[Any], Awaitable[None]]:

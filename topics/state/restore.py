@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 import pyarrow as pa
 
 from topics.consuming import Record, TopicNumber
-from topics.errors import RestoreFailed, SnapshotUnusable
+from topics.errors import ChangelogAway, RestoreFailed, SnapshotUnusable
 from topics.faults import Point, reach
 from topics.log_end import LogExtent, ask_changelogs, read_all
 from topics.settings import Settings
@@ -33,6 +33,8 @@ BEHIND_RESERVED = "\x01"
 
 SNAPSHOTS_AT_ONCE = 2
 """Reading, checking and decompressing leave Python's one thread free, and each takes the memory of a partition."""
+
+AWAY_PAUSE_S = 0.2
 
 Told = Literal["read", "discarded"]
 
@@ -115,9 +117,10 @@ def restore_all(settings: Settings, restores: list[Restore], tell: Callable[[Tol
     """Restore partitions together, each yielded when its states are whole; those that are gone are left out.
 
     `tell` hears of each snapshot that was read, or found and discarded. Raises RestoreFailed where a changelog is
-    missing, has lost records, or holds what cannot be read; StreamStopped where it cannot be read.
+    missing, has lost records, or holds what cannot be read; StreamStopped where it cannot be read. Waits for brokers
+    that are away.
     """
-    logs = ask_changelogs(settings, [where for one in restores for where in one.where])
+    logs = _logs(settings, restores)
     readings: dict[TopicNumber, _Reading] = {}
     with ThreadPoolExecutor(SNAPSHOTS_AT_ONCE, "lamstream-restore") as pool:
         for one, begins in zip(
@@ -134,6 +137,17 @@ def restore_all(settings: Settings, restores: list[Restore], tell: Callable[[Tol
             if not one.progress.left:
                 yield _whole(one)
     yield from _read(settings, readings, {where: one.end for where, one in logs.items()})
+
+
+def _logs(settings: Settings, restores: list[Restore]) -> dict[TopicNumber, LogExtent]:
+    """How the changelogs stand; of none where all partitions are gone before a broker tells."""
+    while not all(one.gone() for one in restores):
+        try:
+            return ask_changelogs(settings, [where for one in restores for where in one.where])
+        except ChangelogAway as away:
+            log.warning("%s; asking again", away)
+            time.sleep(AWAY_PAUSE_S)
+    return {}
 
 
 def _read(

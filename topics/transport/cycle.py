@@ -97,7 +97,6 @@ class Cycle:
         self._thread = ThreadPoolExecutor(1, "lamstream-kafka")
         self._heartbeats = Heartbeats(1, (), {})
         self._last_tick = time.monotonic()
-        self._stopping = asyncio.Event()
         self._for_good = False
 
     async def run(self, topics: list[str]) -> None:
@@ -110,7 +109,7 @@ class Cycle:
             await self._in_thread(self._reading.start)
             await self._in_thread(self._global_states.start)
             await self._in_thread(lambda: self._member.join(topics))
-            while not self._stopping.is_set():
+            while not self._member.stopping.is_set():
                 await self._turn_or_settle()
             await self._let_go()
         finally:
@@ -119,12 +118,12 @@ class Cycle:
     def stop(self, *, for_good: bool = False) -> None:
         """End after the running turn; `for_good`: and end the membership of the group."""
         self._for_good = for_good
-        self._stopping.set()
+        self._member.stopping.set()
 
     async def _turn_or_settle(self) -> None:
         try:
             if self._member.undecided:
-                await self._in_thread(lambda: self._member.settle(self._stopping.is_set))
+                await self._in_thread(self._member.settle)
             await self.turn()
         except AgentFailed as failure:
             log.warning("%s; the span is taken back and tried again", failure, exc_info=failure.__cause__)
@@ -165,7 +164,7 @@ class Cycle:
         if rebalances or self._came_again(polled):
             polled = self._unread(polled)
         self._restoring.begin(self._assignment.partitions.values())
-        if self._stopping.is_set():
+        if self._member.stopping.is_set():
             return
         polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
         deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.clients import admin_client
-from topics.consuming import TopicNumber, committed_offsets
+from topics.consuming import TopicNumber, committed_offsets, is_away
 from topics.errors import CommitFailed, StreamStopped
 from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
@@ -42,6 +42,7 @@ END_S = 1.0
 
 ASK_S = 5.0
 """How long one attempt to learn the group's offsets may take."""
+ASK_PAUSE_S = 0.2
 
 SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 """Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
@@ -86,7 +87,8 @@ class Member:
     `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
     `undecided`: a commit failed, and `settle` must find out what became of it before anything else is done;
     `failed_in_a_row` commits did.
-    `left` is set once it is a member no more, as far as this worker goes.
+    `left` is set once it is a member no more, as far as this worker goes; `stopping` when it is to end: no broker that
+    is away is waited for any longer.
     """
 
     def __init__(
@@ -101,6 +103,7 @@ class Member:
         self.span = Span()
         self.ends: dict[TopicNumber, tuple[int, int]] = {}
         self.left = threading.Event()
+        self.stopping = threading.Event()
         self._ends_noted = time.monotonic()
         self._meter = meter
         self._settings = settings
@@ -196,17 +199,17 @@ class Member:
         for metric, amount in counts.items():
             self._metrics(metric.name, dict(metric.labels), amount)
 
-    def settle(self, stopping: Callable[[], bool]) -> None:
+    def settle(self) -> None:
         """Find out whether the commit that failed happened, and have everything stand accordingly.
 
         Its transaction is whole or nothing, so one note of it among the group's offsets says that it happened. A
         partition whose note is of neither this nor the commit before begins anew: another worker had it. Waits for
-        brokers until `stopping`. Raises StreamStopped where waiting does not help.
+        brokers until it is `stopping`. Raises StreamStopped where waiting does not help.
         """
         reach(Point.RESET)
         self._meter.reset("commit")
         time.sleep(SETTLE_PAUSE_S * 2 ** min(self.failed_in_a_row, SETTLE_DOUBLINGS))
-        found = self._renewed(stopping)
+        found = self._renewed()
         if found is None:
             return
         self.undecided = False
@@ -261,16 +264,16 @@ class Member:
         self._consumer.pause(partition.topic_partitions)
         self._assignment.replace((partition.group.name, partition.number), offsets)
 
-    def _renewed(self, stopping: Callable[[], bool]) -> dict[Partition, list[TopicPartition]] | None:
+    def _renewed(self) -> dict[Partition, list[TopicPartition]] | None:
         """What the group has of each partition in use, once nothing of ours is undecided; None when stopping."""
-        while self._committer.renew(stopping):
+        while self._committer.renew(self.stopping.is_set):
             partitions = self._assignment.in_use()
             asked = [tp for partition in partitions for tp in partition.topic_partitions]
             try:
                 committed = committed_offsets(self._consumer, asked, ASK_S) if asked else []
             except KafkaException as error:
                 log.warning("the group's offsets cannot be asked yet: %s; trying again", error.args[0].str())
-                if stopping():
+                if self.stopping.is_set():
                     return None
                 continue
             by_place = {(tp.topic, tp.partition): tp for tp in committed}
@@ -319,11 +322,7 @@ class Member:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         reach(Point.ASSIGN)
-        try:
-            committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
-            self._assignment.facts = check_offsets(self._settings, self._admin, consumer, committed)
-        except KafkaException as error:
-            raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
+        committed = self._stand_of(consumer, partitions)
         restoring = self._assignment.assign(committed)
         consumer.assign(
             [
@@ -337,6 +336,23 @@ class Member:
         self._committer.assigned(consumer)
         self._meter.rebalanced("assigned")
         self._rebalances.append(Assigned(partitions))
+
+    def _stand_of(self, consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """The group's committed offsets, checked; of no partition where brokers are away until the worker is told to
+        stop. Should the group give the partitions to another meanwhile, it tells, or refuses the next commit.
+        """
+        while not self.stopping.is_set():
+            try:
+                committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
+                self._assignment.facts = check_offsets(self._settings, self._admin, consumer, committed)
+            except KafkaException as error:
+                if not is_away(error):
+                    raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
+                log.warning("the group's offsets cannot be asked yet: %s; trying again", error.args[0].str())
+                time.sleep(ASK_PAUSE_S)
+            else:
+                return committed
+        return []
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         reach(Point.REVOKE)
