@@ -23,6 +23,8 @@ SUBSCRIPTION_DIGITS = 8
 RECONNECT_MS = 1_000
 FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
+REFILL_MS = 1
+"""How long a partition rests once the prefetch is full; a second unless told, in which what was prefetched runs out."""
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
 LEAST_WAIT_S = 0.1
@@ -58,6 +60,7 @@ def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -
             "max.poll.interval.ms": _ms(max(settings.poll_limit_s, settings.session_timeout_s)),
             "fetch.message.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
+            "fetch.queue.backoff.ms": REFILL_MS,
             "fetch.wait.max.ms": 50,
         }
     )
@@ -78,6 +81,7 @@ def reader(settings: Settings, reset: Literal["earliest", "error"] = "earliest")
             "enable.partition.eof": True,
             "fetch.message.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
+            "fetch.queue.backoff.ms": REFILL_MS,
             "fetch.wait.max.ms": 50,
         }
     )

@@ -28,8 +28,6 @@ log = logging.getLogger(__name__)
 
 POLL_RECORDS = 4_000
 POLL_S = 0.2
-READERS = 2
-"""A client fetches and decompresses on one thread a broker: beside another, both keep the thread that loads busy."""
 TELL_EVERY_S = 5.0
 LEADER_MOVES = frozenset(
     {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.OFFSET_NOT_AVAILABLE}
@@ -173,31 +171,24 @@ def read_all(
     if not positions:
         return
     telling = _Telling(positions, ends)
-    readers = [reader(settings, reset) for _ in range(min(READERS, len(positions)))]
+    consumer = reader(settings, reset)
     try:
-        for number, consumer in enumerate(readers):
-            own = list(positions.items())[number :: len(readers)]
-            consumer.assign([TopicPartition(*where, offset) for where, offset in own])
-        came = True
+        consumer.assign([TopicPartition(*where, offset) for where, offset in positions.items()])
         while positions:
-            waited_s, came = (0.0 if came else POLL_S / len(readers)), False
-            for consumer in readers:
-                records, met = take(consumer, POLL_RECORDS, waited_s)
-                came = came or bool(records)
-                for where, batch in _by_partition(records):
-                    positions[where] = batch[-1].offset() + 1
-                    yield Read(where, batch, positions[where])
-                for where, end in met.items():
-                    positions[where] = end
-                    yield Read(where, [], end)
-                telling.tell(positions, len(records))
-            if not came:
+            records, met = take(consumer, POLL_RECORDS, POLL_S)
+            for where, batch in _by_partition(records):
+                positions[where] = batch[-1].offset() + 1
+                yield Read(where, batch, positions[where])
+            for where, end in met.items():
+                positions[where] = end
+                yield Read(where, [], end)
+            telling.tell(positions, len(records))
+            if not records:
                 yield Read(next(iter(positions)), [], next(iter(positions.values())))
             for where in [where for where, position in positions.items() if position >= ends[where]]:
                 del positions[where]
     finally:
-        for consumer in readers:
-            consumer.close()
+        consumer.close()
 
 
 def _by_partition(records: list[Record]) -> Iterator[tuple[TopicNumber, list[Record]]]:
