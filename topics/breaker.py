@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from topics.errors import BreakerOpen
 
 
+class BreakerCounts(NamedTuple):
+    """Records seen in the window that is open, how many of them were invalid, and how many were so in a row at last."""
+
+    seen: int = 0
+    invalid: int = 0
+    in_a_row: int = 0
+
+
+NOTHING_COUNTED = BreakerCounts()
+
+
 @dataclass
 class Breaker:
-    """Counts of one partition. The share is taken over windows of `window` records, one after the other."""
+    """Counts of one partition. The share is taken over windows of `window` records, one after the other.
+
+    `kept` is what was counted up to the last commit: a worker that is started again and again goes on from there, and
+    diverts no more than one that stays.
+    """
 
     subject: str
     ratio: float
     window: int
     run: int
-    _seen: int = 0
-    _invalid: int = 0
-    _in_a_row: int = 0
+    kept: BreakerCounts = NOTHING_COUNTED
+    counts: BreakerCounts = field(init=False)
+    """What was observed so far."""
+
+    def __post_init__(self) -> None:
+        if self.kept.in_a_row >= self.run or self.kept.invalid > self.ratio * self.window:
+            # Other limits let that through, which were raised for it: it is no reason to stop now.
+            self.kept = NOTHING_COUNTED
+        self.counts = self.kept
 
     def observe(self, invalid: list[int], total: int, last: str = "") -> None:
         """Take a slice of `total` records of which those at the ascending positions `invalid` were diverted.
@@ -26,24 +48,28 @@ class Breaker:
 
         Raises BreakerOpen when too many followed each other, or their share of a window is too large.
         """
-        previous = -1
+        previous, in_a_row = -1, self.counts.in_a_row
         for position in invalid:
-            self._in_a_row = self._in_a_row + 1 if position == previous + 1 else 1
+            in_a_row = in_a_row + 1 if position == previous + 1 else 1
             previous = position
-            if self._in_a_row >= self.run:
-                self._open(f"{self._in_a_row} invalid records in a row (limit {self.run})", last)
+            if in_a_row >= self.run:
+                self._open(f"{in_a_row} invalid records in a row (limit {self.run})", last)
         if previous != total - 1:
-            self._in_a_row = 0
-        self._seen += total
-        self._invalid += len(invalid)
-        if self._seen >= self.window:
-            if self._invalid > self.ratio * self._seen:
-                self._open(f"{self._invalid} of {self._seen} records invalid (limit {self.ratio:.0%})", last)
-            self._seen = self._invalid = 0
+            in_a_row = 0
+        seen, failed = self.counts.seen + total, self.counts.invalid + len(invalid)
+        if seen >= self.window:
+            if failed > self.ratio * seen:
+                self._open(f"{failed} of {seen} records invalid (limit {self.ratio:.0%})", last)
+            seen = failed = 0
+        self.counts = BreakerCounts(seen, failed, in_a_row)
 
-    def forget(self) -> None:
-        """What was observed will be observed again."""
-        self._seen = self._invalid = self._in_a_row = 0
+    def keep(self) -> None:
+        """What was observed is committed."""
+        self.kept = self.counts
+
+    def take_back(self) -> None:
+        """What was observed since the last commit will be observed again."""
+        self.counts = self.kept
 
     def _open(self, found: str, last: str) -> None:
         raise BreakerOpen(

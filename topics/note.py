@@ -19,7 +19,7 @@ class Note:
     the topic had, `topic_id` what its broker calls it; None where that was not told. `at_rest`: the worker let go of
     the partition in order; without it the worker that had it may have died of a record behind the offset. `tries`,
     `until` and `alone` are those of its Trial. `changelogs` are the ids of the changelog topics whose rows stand at the
-    offset.
+    offset. `seen`, `invalid` and `in_a_row` are what the breaker counted up to there.
     """
 
     commit: str = ""
@@ -30,6 +30,9 @@ class Note:
     until: int = 0
     alone: int = 0
     changelogs: Mapping[str, str] = field(default_factory=dict)
+    seen: int = 0
+    invalid: int = 0
+    in_a_row: int = 0
 
     def encode(self) -> str:
         """As metadata: JSON, without what is as by default."""
@@ -54,4 +57,7 @@ class Note:
         return cls(**known)
 
 
-KINDS = {"commit": str, "partitions": int, "topic_id": str, "at_rest": bool, "tries": int, "until": int, "alone": int}
+KINDS = {
+    **{"commit": str, "partitions": int, "topic_id": str, "at_rest": bool},
+    **dict.fromkeys(("tries", "until", "alone", "seen", "invalid", "in_a_row"), int),
+}

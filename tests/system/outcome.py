@@ -70,10 +70,9 @@ def _live(messages: list[Record]) -> dict[str, Features]:
     newest.pop(WATERMARK_KEY, None)
     state = ColumnState(SESSION_LAYOUT)
     state.load(list(newest), list(newest.values()))
-    live = {}
-    for key in state:
-        row = state.find(key)
-        assert row is not None
-        values = np.asarray(feature_matrix(row)[0], np.float64).tolist()
-        live[key] = dict(zip((feature.name for feature in FEATURES), values, strict=True))
-    return live
+    rows = [row for key in state if (row := state.find(key)) is not None]
+    if not rows:
+        return {}
+    names = [feature.name for feature in FEATURES]
+    values = np.asarray(feature_matrix(np.concatenate(rows)), np.float64).tolist()
+    return {key: dict(zip(names, of_one, strict=True)) for key, of_one in zip(state, values, strict=True)}

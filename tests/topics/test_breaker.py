@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from topics.breaker import Breaker
+from topics.breaker import NOTHING_COUNTED, Breaker, BreakerCounts
 from topics.errors import BreakerOpen
 
 
-def breaker(ratio: float = 0.5, window: int = 100, run: int = 10) -> Breaker:
-    return Breaker("session-event[3]", ratio, window, run)
+def breaker(
+    ratio: float = 0.5,
+    window: int = 100,
+    run: int = 10,
+    kept: BreakerCounts = NOTHING_COUNTED,
+) -> Breaker:
+    return Breaker("session-event[3]", ratio, window, run, kept)
 
 
 def test_a_run_over_several_slices_opens_it() -> None:
@@ -35,6 +42,27 @@ def test_too_large_a_share_of_a_window_opens_it() -> None:
     one.observe(list(range(0, 20, 2)), 20)
     with pytest.raises(BreakerOpen, match=r"22 of 42 records invalid \(limit 50%\)"):
         one.observe([*range(0, 22, 2), 21], 22)
+
+
+def test_a_worker_that_is_started_again_goes_on_counting() -> None:
+    """What an earlier life committed counts; what it saw and took back does not."""
+    one = breaker(ratio=1.0)
+    one.observe([0, 1, 2, 3], 4)
+    one.keep()
+    one.observe([0, 1, 2], 3)
+    one.take_back()
+    assert one.counts == (4, 4, 4)
+    again = replace(one, kept=one.kept)
+    again.observe([0, 1, 2, 3, 4], 5)
+    with pytest.raises(BreakerOpen, match="10 invalid records in a row"):
+        again.observe([0], 1)
+
+
+@pytest.mark.parametrize("let_through", [BreakerCounts(20, 4, 10), BreakerCounts(90, 51, 0)])
+def test_what_raised_limits_let_through_is_no_reason_to_stop(let_through: BreakerCounts) -> None:
+    """Back under its own limits it begins anew."""
+    assert breaker(kept=let_through).counts == (0, 0, 0)
+    assert breaker(kept=BreakerCounts(90, 50, 9)).counts == (90, 50, 9)
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=30), max_size=30))

@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_INVALID, TopicPartition
 
 from schemas.clocks import has_times
 from schemas.record_type import record_type
-from topics.breaker import Breaker
+from topics.breaker import Breaker, BreakerCounts
 from topics.note import Note
 from topics.offset_checks import TopicNow
 from topics.settings import Settings
@@ -121,7 +121,8 @@ class Partition:
             # What an agent raised is not noted: another process may run a mended one, and finds out by itself.
             told = Trial() if topic in self.causes else self.trial(topic)
             trial, known = trying.get(topic) or told, facts.get(topic)
-            note = Note(commit, None, None, at_rest, trial.tries, trial.until, trial.alone, self.changelog_ids)
+            tried, counts = (trial.tries, trial.until, trial.alone), self.breakers[topic].counts
+            note = Note(commit, None, None, at_rest, *tried, self.changelog_ids, *counts)
             if known is not None:
                 note = replace(note, partitions=known.partitions, topic_id=known.topic_id)
             noted.append(TopicPartition(topic, self.number, offset, note.encode()))
@@ -146,6 +147,8 @@ class Partition:
         self.logged_watermark = self.watermark
         if not offsets_taken:
             return
+        for breaker in self.breakers.values():
+            breaker.keep()
         for topic, position in self.positions.items():
             if position != self.committed_on(topic).offset:
                 self._passed(topic, position)
@@ -158,7 +161,7 @@ class Partition:
         if self.sources is not None:
             self.sources.take_back()
         for breaker in self.breakers.values():
-            breaker.forget()
+            breaker.take_back()
         self.watermark = self.logged_watermark
         self.positions = {topic: at.offset for topic, at in self.committed.items() if at.offset >= 0}
         self.told_interval = None
@@ -246,13 +249,10 @@ class Assignment:
     def _new(self, group_name: str, number: int, committed: list[TopicPartition]) -> Partition:
         group, settings = self.groups[group_name], self.settings
         topics = tuple(settings.prefix + topic for topic in group.topics)
-        breakers = {
-            topic: Breaker(f"{topic}[{number}]", settings.breaker_ratio, settings.breaker_window, settings.breaker_run)
-            for topic in topics
-        }
+        notes = {tp.topic: Note.of(tp.metadata) or Note() for tp in committed}
+        breakers = {topic: self._breaker(topic, number, notes.get(topic, Note())) for topic in topics}
         states = {name: self.factories[name]() for name in group.states}
         positions = {tp.topic: tp.offset for tp in committed if tp.offset >= 0}
-        notes = {tp.topic: Note.of(tp.metadata) or Note() for tp in committed}
         sources = SourceClock({topic: self.partition_counts[topic] for topic in group.sources})
         return Partition(
             group,
@@ -267,6 +267,10 @@ class Assignment:
             unclean={topic for topic, note in notes.items() if not note.at_rest},
             built_on={state: id_ for note in notes.values() for state, id_ in note.changelogs.items()},
         )
+
+    def _breaker(self, topic: str, number: int, note: Note) -> Breaker:
+        limits = self.settings.breaker_ratio, self.settings.breaker_window, self.settings.breaker_run
+        return Breaker(f"{topic}[{number}]", *limits, BreakerCounts(note.seen, note.invalid, note.in_a_row))
 
 
 def _committed(offsets: Iterable[TopicPartition]) -> dict[str, Committed]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import groupby
@@ -41,6 +42,10 @@ REFUSED_FOR_GOOD = REFUSED | {
 }
 """Of what is sent and where to: the same span would be refused again."""
 
+FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
+FENCED_TIMES = 3
+"""So often within one transaction timeout a producer is not fenced by timeouts."""
+
 log = logging.getLogger(__name__)
 
 
@@ -71,14 +76,19 @@ class Committer(Protocol):
 class TransactionalCommitter:
     """Everything of a span in one transaction, which is open only while the span is being committed."""
 
-    def __init__(self, settings: Settings, group: str, meter: Meter) -> None:
+    def __init__(
+        self, settings: Settings, group: str, meter: Meter, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`clock` tells seconds."""
         self._settings = settings
         self._meter = meter
+        self._clock = clock
         self._id = f"{group}-{settings.identity}"
         self._producer = producer(settings, transactional_id=self._id)
         self._metadata: object | None = None
         self._open = False
         self._usable = True
+        self._fenced_at: deque[float] = deque(maxlen=FENCED_TIMES)
 
     def start(self) -> None:
         """Fence whoever used this identity before.
@@ -100,7 +110,8 @@ class TransactionalCommitter:
     def commit(self, records: Mapping[str, list[Outgoing]], offsets: list[TopicPartition]) -> bool:
         """Commit the span in a transaction of its own.
 
-        Raises CommitFailed where it was refused or not answered; all of it is visible then, or nothing.
+        Raises CommitFailed where it was refused or not answered; all of it is visible then, or nothing. Raises
+        StreamStopped where another worker under this identity refuses it over and over.
         """
         limit = self._settings.transaction_timeout_s
         try:
@@ -120,6 +131,8 @@ class TransactionalCommitter:
         except KafkaException as error:
             self._abort()
             self._usable = False
+            if error.args[0].code() in FENCED:
+                self._refuse_a_twin()
             raise CommitFailed(
                 f"the span's transaction failed: {error.args[0]}; all of the span is visible or nothing. If it says "
                 "fenced, and says so again, another worker runs with this LAM_WORKER_ID",
@@ -155,6 +168,15 @@ class TransactionalCommitter:
         with suppress(KafkaException, RuntimeError, SystemError):
             self._producer.purge()
             self._producer.close()
+
+    def _refuse_a_twin(self) -> None:
+        self._fenced_at.append(self._clock())
+        lasted_s = self._fenced_at[-1] - self._fenced_at[0]
+        if len(self._fenced_at) == FENCED_TIMES and lasted_s < self._settings.transaction_timeout_s:
+            raise StreamStopped(
+                f"fenced {FENCED_TIMES} times within {lasted_s:.1f} s: another worker runs with LAM_WORKER_ID "
+                f"{self._settings.identity} and takes turns with this one; give each its own, and restart"
+            )
 
     def _abort(self) -> None:
         if self._open:

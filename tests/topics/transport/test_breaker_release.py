@@ -81,6 +81,24 @@ async def test_a_stop_diverts_nothing_and_a_release_everything_once(broker: Brok
     assert len(letters(settings)) == 6 * RUN + 4
 
 
+async def test_a_worker_that_is_started_again_and_again_diverts_no_more(broker: Broker) -> None:
+    """Its supervisor may try as often as it likes: the run that opened the breaker goes on where it was committed."""
+    settings = engine_settings(broker, breaker_run=RUN, breaker_ratio=1.0)
+    publish(settings, [*good(0, 5), *bad(0, RUN - 2)])
+    async with running(settings) as engine:
+        await engine.until(lambda: read_so_far(settings) == 5 + RUN - 2)
+    publish(settings, bad(100, RUN // 2))
+    for _ in range(3):
+        async with running(settings) as engine:
+            assert isinstance(await engine.failure(), BreakerOpen)
+        assert values(letters(settings)) == Counter(value for _, value in bad(0, RUN - 2))
+
+
+def read_so_far(settings: Settings) -> int:
+    """Records of the topic below the group's offsets."""
+    return sum(group_offsets(settings, settings.group_id, "session-event").values())
+
+
 async def test_what_was_committed_before_a_stop_is_not_diverted_again(broker: Broker) -> None:
     """Letters that left in earlier spans, few enough for the limits, stay the only ones of their records."""
     settings = engine_settings(broker, breaker_run=RUN, breaker_ratio=1.0)

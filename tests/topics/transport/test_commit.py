@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from itertools import count
 
 import pyarrow as pa
 import pytest
@@ -11,13 +13,13 @@ from confluent_kafka import Consumer, KafkaException, TopicPartition
 from tests.kafka import Broker
 from tests.topics.engine import COUNTS, LIMIT_S, engine_settings
 from topics.clients import group_consumer, producer
-from topics.errors import CommitFailed
+from topics.errors import CommitFailed, StreamStopped
 from topics.metrics import Meter
 from topics.settings import Settings, load_settings
 from topics.state.column import ColumnState
 from topics.table import GROUPS
 from topics.transport.assignment import Assignment, Status
-from topics.transport.committer import TransactionalCommitter, produce
+from topics.transport.committer import FENCED_TIMES, TransactionalCommitter, produce
 from topics.transport.member import Member
 from topics.transport.outbox import Outgoing
 
@@ -140,6 +142,38 @@ def test_a_fenced_worker_is_told_so(settings: Settings) -> None:
     with pytest.raises(CommitFailed, match="LAM_WORKER_ID"):
         older.commit(record, [])
     newer.close()
+
+
+def test_of_two_that_fence_each_other_one_ends(settings: Settings) -> None:
+    """Were both to go on, neither would get far."""
+    worker = TransactionalCommitter(settings, settings.group_id, Meter(settings))
+    worker.start()
+    for _ in range(FENCED_TIMES - 1):
+        fence(worker, settings)
+    with pytest.raises(StreamStopped, match="takes turns with this one"):
+        fence(worker, settings)
+    worker.close()
+
+
+def test_who_is_fenced_now_and_then_goes_on(settings: Settings) -> None:
+    """As one is whose transactions time out."""
+    times = count(0.0, settings.transaction_timeout_s)
+    worker = TransactionalCommitter(settings, settings.group_id, Meter(settings), lambda: next(times))
+    worker.start()
+    for _ in range(2 * FENCED_TIMES):
+        fence(worker, settings)
+    worker.close()
+
+
+def fence(worker: TransactionalCommitter, settings: Settings) -> None:
+    """Another comes and goes under its identity; then it tries to commit, is refused, and gets ready again."""
+    other = TransactionalCommitter(settings, settings.group_id, Meter(settings))
+    other.start()
+    other.close()
+    with suppress(CommitFailed):
+        worker.commit({settings.prefix + "intervention": [Outgoing("k", b"v")]}, [])
+        raise AssertionError("it committed")
+    assert worker.renew(lambda: False)
 
 
 def test_a_record_that_the_producer_refuses_is_an_error_and_no_endless_wait(embedded: str) -> None:
