@@ -7,11 +7,11 @@ that `tests/reference/live.py` states.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Container, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cache, partial
 from multiprocessing import get_context
 from typing import Any
 
@@ -64,22 +64,25 @@ class Refolded:
 
 
 def refold(
-    settings: Settings, config: Config, *, decided: bool = False, bad: Container[Raw] = (), processes: int = 1
+    settings: Settings, config: Config, *, decided: bool = False, bad: Container[Raw] = (), much: bool = False
 ) -> Refolded:
     """Fold the input, but for the `bad` records (key and value), which are dead letters.
 
     decided: evaluate each visit as well; without, decisions and rewards are left out, which takes half as long.
-    processes: how many share the work, where there is much of it.
+    much: so much that a process for each processor should share the work.
     """
     of_one = partial(_refold_one, settings, config, decided, bad)
     whole = Refolded(ClosedVisits(config, INPUTS))
-    with ExitStack() as stack:
-        each: Callable[..., Iterable[Refolded]] = map
-        if processes > 1:
-            each = stack.enter_context(ProcessPoolExecutor(processes, get_context("spawn"))).map
-        for part in each(of_one, range(settings.partitions)):
-            whole.update(part)
+    each: Callable[..., Iterable[Refolded]] = _processes().map if much else map
+    for part in each(of_one, range(settings.partitions)):
+        whole.update(part)
     return whole
+
+
+@cache
+def _processes() -> ProcessPoolExecutor:
+    """They take some seconds to start, and stay for whoever asks next."""
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
 
 
 def _refold_one(settings: Settings, config: Config, decided: bool, bad: Container[Raw], number: int) -> Refolded:

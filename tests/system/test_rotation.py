@@ -15,14 +15,14 @@ from tests.system.stream import stream_on
 from tests.system.tally import Tally
 from tests.system.verdict import verify
 
-KILLS, POINTS, RECORDS, LIMIT_S = 64, 14, 1_000_000, 540.0
+KILLS, POINTS, RECORDS, LIMIT_S = 64, 14, 800_000, 540.0
 SHORT_KILLS, SHORT_POINTS, SHORT_RECORDS = 6, 4, 100_000
 
 
 def test_killed_at_every_point_everything_takes_effect_once(
     kafka: str, tmp_path: Path, nursery: Nursery, tally: Tally, short: bool, seed: int
 ) -> None:
-    """A million events go through two workers that are killed, frozen and failed over and over: every intervention,
+    """800,000 events go through two workers that are killed, frozen and failed over and over: every intervention,
     reward, posterior, tuple and row of state is what the input asks for, nothing missing and nothing twice."""
     kills, points, records = (SHORT_KILLS, SHORT_POINTS, SHORT_RECORDS) if short else (KILLS, POINTS, RECORDS)
     with stream_on(kafka, tmp_path, starting=nursery.worker, **SETTINGS) as stream:

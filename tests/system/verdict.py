@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from collections.abc import Hashable, Iterable
@@ -75,7 +74,7 @@ def verify(settings: Settings, *, whole: bool) -> Verdict:
     def tell(what: str) -> None:
         print(f"{time.monotonic() - began:5.1f} s: {what}", flush=True)
 
-    wanted = refold(settings, Config(clock="event"), decided=whole, processes=os.cpu_count() or 1)
+    wanted = refold(settings, Config(clock="event"), decided=whole, much=True)
     tell(f"{wanted.records:,} records folded by the reference")
     verdict = Verdict(wanted.records)
     of_fold(verdict, found(settings), wanted.outcome)
