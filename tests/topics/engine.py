@@ -148,14 +148,14 @@ class Engine:
         """Partitions of this worker whose state is whole."""
         return len(self.app.stream_consumer.partitions.in_use())
 
-    def states(self, name: str = "session") -> dict[str, int]:
-        """Events counted under each key of a state, over all partitions of this worker."""
+    def states(self, name: str = "session", column: str = "events") -> dict[str, int]:
+        """What a column of a state counted under each key, over all partitions of this worker."""
         counted: dict[str, int] = {}
         for partition in self.app.stream_consumer.partitions.in_use():
             state: Any = partition.states.get(name, ())
             for key in state:
                 row = state.find(key)
-                counted[key] = int(row["events"][0])
+                counted[key] = int(row[column][0])
         return counted
 
 
@@ -164,13 +164,14 @@ async def running(
     settings: Settings,
     body: Body | None = count,
     prepare_app: Callable[[StreamApp], None] = lambda app: None,
+    layout: RowLayout = COUNTS,
     **further: Body,
 ) -> AsyncIterator[Engine]:
     """An app whose agent of group live, if any, handles each batch with `body`; `further` groups have one each.
 
     It is started once its first partitions came.
     """
-    engine = declared(settings, body, prepare_app, **further)
+    engine = declared(settings, body, prepare_app, layout, **further)
     await asyncio.wait_for(engine.app.start(), 2 * LIMIT_S)
     try:
         yield engine
@@ -182,11 +183,12 @@ def declared(
     settings: Settings,
     body: Body | None = count,
     prepare_app: Callable[[StreamApp], None] = lambda app: None,
+    layout: RowLayout = COUNTS,
     **further: Body,
 ) -> Engine:
-    """The same app before it starts."""
+    """The same app before it starts; `layout` is that of the state of group live."""
     app = StreamApp(settings)
-    engine = Engine(app, app.column_state(COUNTS), app.column_state(SUMS))
+    engine = Engine(app, app.column_state(layout), app.column_state(SUMS))
     prepare_app(app)
     for group, of_group in {"live": body, **further}.items():
         if of_group is None:

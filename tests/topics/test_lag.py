@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,7 +78,7 @@ async def test_lag_comes_down_to_zero(kafka: str, written: str) -> None:
     else:
         publish_in_transactions(settings, aborted_everywhere=written.endswith("elsewhere"))
     assert sum(one.lag for one in lags(settings)) >= len(EVENTS)
-    others = dict.fromkeys(("posteriors", "sites", "assembly"), take_note)
+    others: dict[str, Any] = dict.fromkeys(("posteriors", "sites", "assembly"), take_note)
     async with running(settings, count_only, further_states, **others) as engine:
         await engine.until(lambda: engine.seen == len(EVENTS))
         deadline = time.monotonic() + LIMIT_S
