@@ -22,6 +22,7 @@ SUBSCRIPTION_DIGITS = 8
 
 RECONNECT_MS = 1_000
 FETCH_BYTES = 8 * 1_048_576
+"""Of a partition, and of all in one answer of a broker, as compressed there: what came is unpacked whole."""
 PREFETCH_KIBIBYTES = 64 * 1024
 REFILL_MS = 1
 """How long a partition rests once the prefetch is full; a second unless told, in which what was prefetched runs out."""
@@ -59,6 +60,7 @@ def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -
             "heartbeat.interval.ms": _ms(min(3.0, settings.session_timeout_s / 3)),
             "max.poll.interval.ms": _ms(max(settings.poll_limit_s, settings.session_timeout_s)),
             "fetch.message.max.bytes": FETCH_BYTES,
+            "fetch.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
             "fetch.queue.backoff.ms": REFILL_MS,
             "fetch.wait.max.ms": 50,
@@ -80,6 +82,7 @@ def reader(settings: Settings, reset: Literal["earliest", "error"] = "earliest")
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
             "fetch.message.max.bytes": FETCH_BYTES,
+            "fetch.max.bytes": FETCH_BYTES,
             "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
             "fetch.queue.backoff.ms": REFILL_MS,
             "fetch.wait.max.ms": 50,

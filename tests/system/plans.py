@@ -39,7 +39,7 @@ LEAVING = {Point.LEAVE: 1}
 RAISING = ("processed:raise",)
 FAILING = ("produce:fail", "offsets:fail", "commit:fail", "committed:fail")
 """What a worker must survive, before it is killed where it recovers or later."""
-FREEZING = ("changelog:stop", "produce:stop", "offsets:stop", "commit:stop")
+FREEZING = ("process:stop", "processed:stop", "changelog:stop", "produce:stop", "offsets:stop", "commit:stop")
 LATER = tuple(point.value for point in COMMITTING)
 SURVIVED = 0.3
 """Share of the lives in which something is survived first."""

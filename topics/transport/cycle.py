@@ -33,6 +33,7 @@ from topics.transport.intake import DivertedRecord, Part, Slice
 from topics.transport.member import Assigned, Member, Rebalance
 from topics.transport.message import Completion
 from topics.transport.outbox import RecordEncoder
+from topics.transport.patience import Patience
 from topics.transport.polling import Polled
 from topics.transport.reading import Reading
 from topics.transport.restoring import Restoring
@@ -167,13 +168,13 @@ class Cycle:
         if self._member.stopping.is_set():
             return
         polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
-        deadline = time.monotonic() + self._settings.poll_limit_s * SHARE_FOR_AGENTS
+        patience = Patience(self._settings.poll_limit_s * SHARE_FOR_AGENTS)
         works = await self._works(polled)
         if not commit_next:
             # Beside what is under suspicion it could end the process, and a record would answer for it.
             works += await self._passage_of_time({work.partition for work in works})
         for work in works:
-            await self._do(work, deadline)
+            await self._do(work, patience)
         # Behind all that this turn sent: who hears how far a source has come has had what came of it.
         for partition in {work.partition for work in works}:
             self._tell_time(partition)
@@ -315,7 +316,7 @@ class Cycle:
             for partition, mark in marks.items()
         ]
 
-    async def _do(self, work: Work, deadline: float) -> None:
+    async def _do(self, work: Work, patience: Patience) -> None:
         """Hand a slice to its agent and wait until it is completed.
 
         Raises AgentFailed where the agent raised, NotCompleted where it let go otherwise, Stuck where it did not.
@@ -337,16 +338,9 @@ class Cycle:
             span_outbox=span.outbox,
             completion=completion,
         )
-        limit = min(self._settings.batch_timeout_s, deadline - time.monotonic())
         try:
             with self._meter.stage("deliver"):
-                await asyncio.wait_for(self._hand_over(topic, batch), limit)
-        except asyncio.TimeoutError as late:
-            raise Stuck(
-                f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), or "
-                f"its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does anything in "
-                "it block?"
-            ) from late
+                await self._hand_over(topic, batch, patience, subject)
         except AgentFailed as failure:
             self._failed(partition, topic, end, str(failure), "agent")
             raise
@@ -366,9 +360,20 @@ class Cycle:
             self._member.span.outbox.add(topic, heartbeat)
             self._member.span.progress()
 
-    async def _hand_over(self, topic: str, batch: RecordBatch) -> None:
-        await self._hooks.deliver(topic, batch)
-        await batch.completion.outcome
+    async def _hand_over(self, topic: str, batch: RecordBatch, patience: Patience, subject: str) -> None:
+        async def completed() -> None:
+            await self._hooks.deliver(topic, batch)
+            await batch.completion.outcome
+
+        handed_over = asyncio.ensure_future(completed())
+        if not await patience.done(handed_over, self._settings.batch_timeout_s):
+            handed_over.cancel()
+            raise Stuck(
+                f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), or "
+                f"its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does anything in "
+                "it block?"
+            )
+        await handed_over
 
     async def _leave(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._restoring.stop)

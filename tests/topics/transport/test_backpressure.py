@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import time
 
 import pytest
 
+from bench.soak import MIB, resident_mib
 from tests.kafka import Broker
 from tests.system.reading import records
 from tests.topics.engine import Engine, count, delta, engine_settings, running
@@ -16,6 +19,10 @@ from topics.transport.batch import RecordBatch, Unit
 
 EVENTS = [event(number, f"s-{number % 7}") for number in range(400)]
 SESSION_TIMEOUT_S = 1.5
+WAITING, PUBLISHED = 200_000, 20_000
+LONG = {f"attribute-{number}": "x" * 250 for number in range(8)}
+MOST_MIB = 160
+"""64 MiB are read ahead, and one answer of a broker may come on top, each record with what librdkafka keeps of it."""
 
 
 @pytest.fixture
@@ -44,6 +51,36 @@ async def test_a_stalled_agent_keeps_its_partitions(settings: Settings) -> None:
     assert meter.get_sample_value("lamstream_rebalances_total", {"event": "assigned"}) == 1
     assert meter.get_sample_value("lamstream_rebalances_total", {"event": "lost"}) is None
     assert folded(settings) == len(EVENTS)
+
+
+async def test_what_waits_for_a_stalled_agent_stays_with_the_broker(kafka: str) -> None:
+    """Far more than is read ahead waits; the worker's memory grows by what it reads ahead, and no further."""
+    settings = engine_settings(Broker(kafka, transactional=True), poll_records=100)
+    for begin in range(0, WAITING, PUBLISHED):
+        numbers = range(begin, begin + PUBLISHED)
+        some = [event(number, f"s-{number % 7}", attributes=LONG) for number in numbers]
+        publish(kafka, settings.prefix + "session-event", some)
+    grown: list[int] = []
+
+    async def stall_until_nothing_grows(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        await count(engine, batch, unit)
+        if len(batch) and not grown:
+            grown.append(await grown_mib())
+
+    async with running(settings, stall_until_nothing_grows) as engine:
+        await engine.until(lambda: engine.seen > 0)
+    assert 0 < grown[0] < MOST_MIB < WAITING * len(str(LONG)) / MIB / 2
+
+
+async def grown_mib() -> int:
+    """By how much this process grows until it has not for a second."""
+    began = newest = resident_mib(os.getpid())
+    steady = 0
+    while steady < 10:
+        await asyncio.sleep(0.1)
+        now = resident_mib(os.getpid())
+        steady, newest = (steady + 1, newest) if now <= newest else (0, now)
+    return newest - began
 
 
 async def test_a_full_producer_queue_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
