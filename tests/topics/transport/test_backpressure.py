@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import time
 
 import pytest
@@ -19,8 +20,9 @@ from topics.transport.batch import RecordBatch, Unit
 
 EVENTS = [event(number, f"s-{number % 7}") for number in range(400)]
 SESSION_TIMEOUT_S = 1.5
-WAITING, PUBLISHED = 200_000, 20_000
-LONG = {f"attribute-{number}": "x" * 250 for number in range(8)}
+WAITING, PUBLISHED = 150_000, 10_000
+LONG, TEXT_BYTES = 8, 125
+"""Attributes of an event, in hexadecimal digits, so that it is packed to half its size."""
 MOST_MIB = 160
 """64 MiB are read ahead, and one answer of a broker may come on top, each record with what librdkafka keeps of it."""
 
@@ -55,32 +57,33 @@ async def test_a_stalled_agent_keeps_its_partitions(settings: Settings) -> None:
 
 async def test_what_waits_for_a_stalled_agent_stays_with_the_broker(kafka: str) -> None:
     """Far more than is read ahead waits; the worker's memory grows by what it reads ahead, and no further."""
-    settings = engine_settings(Broker(kafka, transactional=True), poll_records=100)
+    settings, dice = engine_settings(Broker(kafka, transactional=True), poll_records=100), random.Random(1)
     for begin in range(0, WAITING, PUBLISHED):
         numbers = range(begin, begin + PUBLISHED)
-        some = [event(number, f"s-{number % 7}", attributes=LONG) for number in numbers]
+        long = [{str(place): dice.randbytes(TEXT_BYTES).hex() for place in range(LONG)} for _ in numbers]
+        some = [event(number, f"s-{number % 7}", attributes=long[number - begin]) for number in numbers]
         publish(kafka, settings.prefix + "session-event", some)
-    grown: list[int] = []
+    began, held = resident_mib(os.getpid()), list[int]()
 
     async def stall_until_nothing_grows(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
         await count(engine, batch, unit)
-        if len(batch) and not grown:
-            grown.append(await grown_mib())
+        if len(batch) and not held:
+            held.append(await steady_mib())
 
     async with running(settings, stall_until_nothing_grows) as engine:
         await engine.until(lambda: engine.seen > 0)
-    assert 0 < grown[0] < MOST_MIB < WAITING * len(str(LONG)) / MIB / 2
+    print(f"{held[0] - began} MiB more")
+    assert held[0] - began < MOST_MIB < WAITING * 2 * LONG * TEXT_BYTES / MIB / 1.5
 
 
-async def grown_mib() -> int:
-    """By how much this process grows until it has not for a second."""
-    began = newest = resident_mib(os.getpid())
-    steady = 0
+async def steady_mib() -> int:
+    """What this process holds once it has not grown for a second."""
+    newest, steady = resident_mib(os.getpid()), 0
     while steady < 10:
         await asyncio.sleep(0.1)
         now = resident_mib(os.getpid())
         steady, newest = (steady + 1, newest) if now <= newest else (0, now)
-    return newest - began
+    return newest
 
 
 async def test_a_full_producer_queue_is_waited_for(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
