@@ -15,7 +15,9 @@ from tests.kafka import NOT_RUN, Broker
 from topics.embedded import embedded_broker
 
 # What they found is told as in a test.
-pytest.register_assert_rewrite("tests.system.ledger", "tests.system.outcome", "tests.system.reading", "tests.system.recomputed")
+pytest.register_assert_rewrite(
+    "tests.system.ledger", "tests.system.outcome", "tests.system.reading", "tests.system.recomputed"
+)
 
 # A kernel's first call loads or compiles it; how long an example takes says nothing here.
 hypothesis.settings.register_profile("untimed", deadline=None)

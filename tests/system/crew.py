@@ -66,6 +66,12 @@ class Life:
         return time.monotonic() - self.began
 
     @property
+    def told_to_end_while_starting(self) -> bool:
+        """Whether SIGTERM came before the worker had learned to take it, and so ended it."""
+        told = self.helped and self.plan is not None and self.plan.help is Help.TERM
+        return told and self.process.status() == -signal.SIGTERM
+
+    @property
     def limit_s(self) -> float:
         """Age at which it is killed from outside."""
         if self.guest:
@@ -138,7 +144,7 @@ class Crew:
         killed = [point for action, point in happened if action == "kill"]
         if life.process.status() == -signal.SIGKILL and (killed or life.by_us):
             self.faults.kills[killed[-1] if killed else ANYWHERE] += 1
-        else:
+        elif not life.told_to_end_while_starting:
             life.process.check()
 
     def _wake(self, life: Life) -> None:

@@ -20,7 +20,7 @@ from topics.source_clock import SourceClock
 from topics.state.base import PartitionedState
 from topics.state.restore import Progress
 from topics.table import TOPICS, Group
-from topics.transport.trial import Trial
+from topics.transport.trial import ALONE_RAISED, Trial
 from topics.watermark import BEFORE_ALL
 
 StateFactory = Callable[[], PartitionedState]
@@ -55,7 +55,8 @@ class Partition:
     only where the group still has that. `logged_watermark` is the watermark the changelog holds. `sources` is the clock
     of a partition whose time others tell; `told_interval` the last activity interval of which those who listen to this
     one were told. `trials` are topics with a record under suspicion, `unclean` those whose last worker may have died of
-    one; `causes` what an agent raised, by topic, while it is not known of which record. `progress` is that of its
+    one; `causes` what an agent raised, by topic, while it is not known of which record; `doubted_until`: it may have
+    been of time that passes to this watermark. `progress` is that of its
     restore, while it is restored; `logged_records` how many records its changelogs were given, or a restore read of
     them, since it was assigned. `changelog_ids` are the ids of its changelog topics, committed with its offsets;
     `built_on` those that came with the offsets it was assigned at.
@@ -77,6 +78,7 @@ class Partition:
     trials: dict[str, Trial] = field(default_factory=dict)
     unclean: set[str] = field(default_factory=set)
     causes: dict[str, str] = field(default_factory=dict)
+    doubted_until: int | None = None
     progress: Progress | None = None
     logged_records: int = 0
     changelog_ids: Mapping[str, str] = field(default_factory=dict)
@@ -137,6 +139,10 @@ class Partition:
         """The agent failed on records of the topic up to offset `end`, exclusive."""
         self.trials[topic] = self.trial(topic).failed(self.positions.get(topic, 0), end)
         self.causes[topic] = cause
+
+    def alone_failed(self, topic: str) -> bool:
+        """Whether the next record of the topic failed with no other beside it, so that it is about to be put aside."""
+        return self.trial(topic).guilty(self.positions.get(topic, 0), ALONE_RAISED)
 
     def kept(self, commit: str, *, offsets_taken: bool) -> None:
         """The span committed: states and watermark, and the offsets where they were taken, are what Kafka holds."""

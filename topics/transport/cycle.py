@@ -167,8 +167,9 @@ class Cycle:
         self._restoring.begin(self._assignment.partitions.values())
         if self._member.stopping.is_set():
             return
-        polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
         patience = Patience(self._settings.poll_limit_s * SHARE_FOR_AGENTS)
+        await self._try_time_alone(patience)
+        polled, commit_next = await self._in_thread(lambda: self._suspects.admit(polled))
         works = await self._works(polled)
         if not commit_next:
             # Beside what is under suspicion it could end the process, and a record would answer for it.
@@ -316,6 +317,14 @@ class Cycle:
             for partition, mark in marks.items()
         ]
 
+    async def _try_time_alone(self, patience: Patience) -> None:
+        """Before a record answers for what an agent raised: it may raise when time passes, whatever the record."""
+        for partition in self._assignment.in_use():
+            if partition.doubted_until is not None:
+                topic = partition.topics[0]
+                await self._do(Work(partition, topic, self._reading.empty(topic, partition.doubted_until)), patience)
+                partition.doubted_until = None
+
     async def _do(self, work: Work, patience: Patience) -> None:
         """Hand a slice to its agent and wait until it is completed.
 
@@ -343,6 +352,8 @@ class Cycle:
                 await self._hand_over(topic, batch, patience, subject)
         except AgentFailed as failure:
             self._failed(partition, topic, end, str(failure), "agent")
+            if partition.alone_failed(topic):
+                partition.doubted_until = watermark
             raise
         if end is None:
             self._failures_of_time.pop((partition.group.name, partition.number), None)

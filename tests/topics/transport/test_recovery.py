@@ -11,7 +11,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from tests.kafka import Broker
 from tests.system.reading import read_topic, records
 from tests.topics.engine import LIMIT_S, Engine, count, engine_settings, running
-from tests.topics.events import event, publish
+from tests.topics.events import NOON, event, publish
 from topics import faults
 from topics.clients import admin_client
 from topics.consuming import header
@@ -27,6 +27,7 @@ from topics.transport.suspects import Admitted, Suspects
 
 SESSIONS = 7
 EVENTS = [event(number, f"s-{number % SESSIONS}") for number in range(400)]
+DUE = NOON + 200
 POISON = ("e-60", "e-61", "e-333")
 
 
@@ -174,13 +175,36 @@ async def test_time_that_never_passes_on_one_partition_stops_the_worker(embedded
     assert f"partition {PARTITIONS - 1}" in str(failure)
 
 
+async def test_time_that_cannot_pass_blames_no_record(broker: Broker) -> None:
+    """An agent that fails when a timer is due fails on every record that takes time there: it stops the worker, and no
+    record is put aside for it, however often the worker is started again."""
+    settings = engine_settings(broker, poll_records=50)
+
+    async def fail_when_due(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        await count(engine, batch, unit)
+        if batch.watermark >= DUE:
+            raise ValueError("the timer's own trouble")
+
+    publish_events(settings)
+    for _ in range(2):
+        async with running(settings, fail_when_due) as engine:
+            failure = await engine.failure()
+        assert isinstance(failure, Stuck)
+        assert "the timer's own trouble" in str(failure)
+    assert dead(settings) == []
+
+
 async def test_time_does_not_pass_beside_what_is_under_suspicion(
     embedded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Else a record would answer for a timer of any partition that ends the process."""
     settings = engine_settings(Broker(embedded, transactional=False), poll_records=100, tick_s=0.001)
     happened: list[str] = []
-    admit = Suspects.admit
+    admit, poll = Suspects.admit, Member.poll
+
+    def begin_turn(self: Member, timeout_s: float) -> Polled:
+        happened.append("turn")
+        return poll(self, timeout_s)
 
     def noting(self: Suspects, polled: Polled) -> Admitted:
         admitted = admit(self, polled)
@@ -192,12 +216,13 @@ async def test_time_does_not_pass_beside_what_is_under_suspicion(
         await fail_on_poison(engine, batch, unit)
 
     monkeypatch.setattr(Suspects, "admit", noting)
+    monkeypatch.setattr(Member, "poll", begin_turn)
     publish_events(settings)
     async with running(settings, fail_and_note) as engine:
         await engine.until(lambda: sum(engine.states().values()) == len(EVENTS) - len(POISON))
-    turns = " ".join(happened).split("suspect")[1:]
+    turns = [turn.split("suspect") for turn in " ".join(happened).split("turn") if "suspect" in turn]
     assert len(turns) > len(POISON)
-    assert [turn for turn in turns if "time" in turn.split("other")[0]] == []
+    assert [turn for turn in turns if "time" in turn[1]] == []
 
 
 async def test_records_that_come_again_take_effect_once(embedded: str, monkeypatch: pytest.MonkeyPatch) -> None:
