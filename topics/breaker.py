@@ -57,9 +57,9 @@ class Breaker:
         if previous != total - 1:
             in_a_row = 0
         seen, failed = self.counts.seen + total, self.counts.invalid + len(invalid)
+        if failed > self.ratio * max(seen, self.window):
+            self._open(f"{failed} of {max(seen, self.window)} records invalid (limit {self.ratio:.0%})", last)
         if seen >= self.window:
-            if failed > self.ratio * seen:
-                self._open(f"{failed} of {seen} records invalid (limit {self.ratio:.0%})", last)
             seen = failed = 0
         self.counts = BreakerCounts(seen, failed, in_a_row)
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Protocol, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.errors import StreamStopped
+from topics.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -32,26 +33,6 @@ FINAL = frozenset(
 )
 """Errors that reading on does not mend; a broker that is away for a while is not among them."""
 
-AWAY = frozenset(
-    {
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        KafkaError._TIMED_OUT,
-        KafkaError._TIMED_OUT_QUEUE,
-        KafkaError._WAIT_COORD,
-        KafkaError.BROKER_NOT_AVAILABLE,
-        KafkaError.REQUEST_TIMED_OUT,
-        KafkaError.NETWORK_EXCEPTION,
-        KafkaError.NOT_COORDINATOR,
-        KafkaError.COORDINATOR_NOT_AVAILABLE,
-        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-        KafkaError.NOT_LEADER_FOR_PARTITION,
-        KafkaError.LEADER_NOT_AVAILABLE,
-        KafkaError.OFFSET_NOT_AVAILABLE,
-    }
-)
-"""What a broker that is away, or just came back, has us hear: waiting mends it."""
-
 COORDINATOR_MOVES = frozenset(
     {
         KafkaError.NOT_COORDINATOR,
@@ -60,6 +41,33 @@ COORDINATOR_MOVES = frozenset(
     }
 )
 COORDINATOR_WAIT_S = 0.2
+
+LEADER_MOVES = frozenset(
+    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.OFFSET_NOT_AVAILABLE}
+)
+
+AWAY = (
+    COORDINATOR_MOVES
+    | LEADER_MOVES
+    | {
+        KafkaError._TRANSPORT,
+        KafkaError._RESOLVE,
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._TIMED_OUT,
+        KafkaError._TIMED_OUT_QUEUE,
+        KafkaError._WAIT_COORD,
+        KafkaError.BROKER_NOT_AVAILABLE,
+        KafkaError.REQUEST_TIMED_OUT,
+        KafkaError.NETWORK_EXCEPTION,
+        KafkaError.NOT_CONTROLLER,
+        KafkaError.UNSTABLE_OFFSET_COMMIT,
+    }
+)
+"""What a broker that is away, or just came back, has us hear: waiting mends it."""
+
+AWAY_ASK_S = 5.0
+"""How long one attempt may take to ask what is asked until brokers answer: a worker that is told to stop stops then."""
+AWAY_PAUSE_S = 0.2
 
 OFFSET_GONE = (
     "; the group's offset lies outside what the topic still holds: records are lost, or the topic was made anew; "
@@ -98,6 +106,11 @@ class Arrived(NamedTuple):
 
     records: list[Record]
     ends: dict[TopicNumber, int]
+
+
+def asking_often(settings: Settings) -> Settings:
+    """The same, with answers waited for no longer than AWAY_ASK_S: for what is asked again until brokers answer."""
+    return settings.model_copy(update={"request_timeout_s": min(AWAY_ASK_S, settings.request_timeout_s)})
 
 
 def is_away(error: KafkaException) -> bool:

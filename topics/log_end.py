@@ -10,7 +10,6 @@ from typing import Literal, NamedTuple
 
 from confluent_kafka import (
     IsolationLevel,
-    KafkaError,
     KafkaException,
     TopicCollection,
     TopicPartition,
@@ -19,7 +18,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
 from topics.clients import admin_client, reader
-from topics.consuming import Record, TopicNumber, is_away, take
+from topics.consuming import LEADER_MOVES, Record, TopicNumber, is_away, take
 from topics.errors import ChangelogAway, RestoreFailed
 from topics.offset_checks import TopicNow
 from topics.settings import Settings
@@ -29,9 +28,6 @@ log = logging.getLogger(__name__)
 POLL_RECORDS = 4_000
 POLL_S = 0.2
 TELL_EVERY_S = 5.0
-LEADER_MOVES = frozenset(
-    {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.OFFSET_NOT_AVAILABLE}
-)
 LEADER_WAIT_S = 0.1
 
 Offsets = dict[TopicNumber, int]

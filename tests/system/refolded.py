@@ -18,6 +18,7 @@ from typing import Any
 from schemas.codec import Decoder
 from schemas.record_type import record_type
 from schemas.store import SchemaStore
+from services.demo.process import end_with_parent
 from tests.reference.closed import ClosedVisits
 from tests.reference.config import Config
 from tests.reference.decide import Decider
@@ -81,8 +82,8 @@ def refold(
 
 @cache
 def _processes() -> ProcessPoolExecutor:
-    """They take some seconds to start, and stay for whoever asks next."""
-    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
+    """They take some seconds to start, stay for whoever asks next, and end with this process, however it ends."""
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), end_with_parent)
 
 
 def _refold_one(settings: Settings, config: Config, decided: bool, bad: Container[Raw], number: int) -> Refolded:

@@ -44,6 +44,14 @@ def test_too_large_a_share_of_a_window_opens_it() -> None:
         one.observe([*range(0, 22, 2), 21], 22)
 
 
+def test_more_than_a_full_window_could_have_opens_it_at_once() -> None:
+    """No need to wait for the rest of the window: what is invalid already is too much of it."""
+    one = breaker(window=40, run=1_000)
+    one.observe([*range(20)], 20)
+    with pytest.raises(BreakerOpen, match=r"21 of 40 records invalid \(limit 50%\)"):
+        one.observe([0], 1)
+
+
 def test_a_worker_that_is_started_again_goes_on_counting() -> None:
     """What an earlier life committed counts; what it saw and took back does not."""
     one = breaker(ratio=1.0)
@@ -56,6 +64,21 @@ def test_a_worker_that_is_started_again_goes_on_counting() -> None:
     again.observe([0, 1, 2, 3, 4], 5)
     with pytest.raises(BreakerOpen, match="10 invalid records in a row"):
         again.observe([0], 1)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), max_size=40), st.floats(0.1, 1), st.integers(1, 200))
+def test_what_a_life_committed_under_these_limits_counts_in_the_next(
+    slices: list[tuple[int, int]], ratio: float, window: int
+) -> None:
+    """Whatever it saw: nothing that the limits in force let pass is taken for what raised ones let through."""
+    one = breaker(ratio, window, run=1_000)
+    for valid, invalid in slices:
+        try:
+            one.observe([valid + position for position in range(invalid)], valid + invalid)
+        except BreakerOpen:
+            break
+        one.keep()
+    assert replace(one, kept=one.kept).counts == one.kept
 
 
 @pytest.mark.parametrize("let_through", [BreakerCounts(20, 4, 10), BreakerCounts(90, 51, 0)])

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple
 
 import pyarrow as pa
 
-from topics.consuming import Record, TopicNumber
+from topics.consuming import AWAY_PAUSE_S, Record, TopicNumber, asking_often
 from topics.errors import ChangelogAway, RestoreFailed, SnapshotUnusable
 from topics.faults import Point, reach
 from topics.log_end import LogExtent, ask_changelogs, read_all
@@ -33,8 +33,6 @@ BEHIND_RESERVED = "\x01"
 
 SNAPSHOTS_AT_ONCE = 2
 """Reading, checking and decompressing leave Python's one thread free, and each takes the memory of a partition."""
-
-AWAY_PAUSE_S = 0.2
 
 Told = Literal["read", "discarded"]
 
@@ -143,7 +141,7 @@ def _logs(settings: Settings, restores: list[Restore]) -> dict[TopicNumber, LogE
     """How the changelogs stand; of none where all partitions are gone before a broker tells."""
     while not all(one.gone() for one in restores):
         try:
-            return ask_changelogs(settings, [where for one in restores for where in one.where])
+            return ask_changelogs(asking_often(settings), [where for one in restores for where in one.where])
         except ChangelogAway as away:
             log.warning("%s; asking again", away)
             time.sleep(AWAY_PAUSE_S)

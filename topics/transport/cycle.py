@@ -377,14 +377,16 @@ class Cycle:
             await batch.completion.outcome
 
         handed_over = asyncio.ensure_future(completed())
-        if not await patience.done(handed_over, self._settings.batch_timeout_s):
+        try:
+            if not await patience.done(handed_over, self._settings.batch_timeout_s):
+                raise Stuck(
+                    f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), "
+                    f"or its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does "
+                    "anything in it block?"
+                )
+            await handed_over
+        finally:
             handed_over.cancel()
-            raise Stuck(
-                f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), or "
-                f"its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does anything in "
-                "it block?"
-            )
-        await handed_over
 
     async def _leave(self) -> None:
         await asyncio.get_running_loop().run_in_executor(None, self._restoring.stop)

@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.clients import admin_client
-from topics.consuming import TopicNumber, committed_offsets, is_away
+from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, TopicNumber, asking_often, committed_offsets, is_away
 from topics.errors import CommitFailed, StreamStopped
 from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
@@ -40,9 +40,6 @@ Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 END_S = 1.0
 """How long the broker may take to tell the end of a quiet partition."""
 
-ASK_S = 5.0
-"""How long one attempt to learn the group's offsets may take."""
-ASK_PAUSE_S = 0.2
 
 SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 """Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
@@ -270,7 +267,7 @@ class Member:
             partitions = self._assignment.in_use()
             asked = [tp for partition in partitions for tp in partition.topic_partitions]
             try:
-                committed = committed_offsets(self._consumer, asked, ASK_S) if asked else []
+                committed = committed_offsets(self._consumer, asked, AWAY_ASK_S) if asked else []
             except KafkaException as error:
                 log.warning("the group's offsets cannot be asked yet: %s; trying again", error.args[0].str())
                 if self.stopping.is_set():
@@ -302,6 +299,8 @@ class Member:
         without a rebalance. `for_good` ends the membership, so that others take over at once.
         """
         reach(Point.LEAVE)
+        # Closing serves what the group decided meanwhile; nothing of that is waited for.
+        self.stopping.set()
         self._assignment.drop()
         self._snapshots.close()
         self.span = Span()
@@ -322,6 +321,8 @@ class Member:
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         reach(Point.ASSIGN)
+        # Before anything is waited for: a generation that began meanwhile must not vouch for this assignment.
+        self._committer.assigned(consumer)
         committed = self._stand_of(consumer, partitions)
         restoring = self._assignment.assign(committed)
         consumer.assign(
@@ -333,7 +334,6 @@ class Member:
         waiting = [tp for partition in restoring for tp in partition.topic_partitions]
         if waiting:
             consumer.pause(waiting)
-        self._committer.assigned(consumer)
         self._meter.rebalanced("assigned")
         self._rebalances.append(Assigned(partitions))
 
@@ -341,15 +341,16 @@ class Member:
         """The group's committed offsets, checked; of no partition where brokers are away until the worker is told to
         stop. Should the group give the partitions to another meanwhile, it tells, or refuses the next commit.
         """
+        asking = asking_often(self._settings)
         while not self.stopping.is_set():
             try:
-                committed = committed_offsets(consumer, partitions, self._settings.request_timeout_s)
-                self._assignment.facts = check_offsets(self._settings, self._admin, consumer, committed)
+                committed = committed_offsets(consumer, partitions, asking.request_timeout_s)
+                self._assignment.facts = check_offsets(asking, self._admin, consumer, committed)
             except KafkaException as error:
                 if not is_away(error):
                     raise StreamStopped(f"the group's committed offsets cannot be asked: {error.args[0]}") from error
                 log.warning("the group's offsets cannot be asked yet: %s; trying again", error.args[0].str())
-                time.sleep(ASK_PAUSE_S)
+                time.sleep(AWAY_PAUSE_S)
             else:
                 return committed
         return []

@@ -81,9 +81,15 @@ async def test_a_stop_diverts_nothing_and_a_release_everything_once(broker: Brok
     assert len(letters(settings)) == 6 * RUN + 4
 
 
-async def test_a_worker_that_is_started_again_and_again_diverts_no_more(broker: Broker) -> None:
-    """Its supervisor may try as often as it likes: the run that opened the breaker goes on where it was committed."""
-    settings = engine_settings(broker, breaker_run=RUN, breaker_ratio=1.0)
+@pytest.mark.parametrize(
+    "limits", [{"breaker_run": RUN, "breaker_ratio": 1.0}, {"breaker_run": 1_000_000, "breaker_window": 2 * RUN}]
+)
+async def test_a_worker_that_is_started_again_and_again_diverts_no_more(
+    broker: Broker, limits: dict[str, float]
+) -> None:
+    """Its supervisor may try as often as it likes: what opened the breaker, a run or a share, goes on being counted
+    where it was committed."""
+    settings = engine_settings(broker, **limits)
     publish(settings, [*good(0, 5), *bad(0, RUN - 2)])
     async with running(settings) as engine:
         await engine.until(lambda: read_so_far(settings) == 5 + RUN - 2)

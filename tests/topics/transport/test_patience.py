@@ -29,6 +29,21 @@ async def test_what_does_not_end_is_given_up_and_left_as_it_is() -> None:
     assert not await patience.done(future, 0.1)
 
 
+async def test_what_the_loop_computes_counts_in_full() -> None:
+    """An agent that does not let go of it is slow, not frozen."""
+    loop = asyncio.get_running_loop()
+    began = time.thread_time()
+
+    def compute() -> None:
+        while time.thread_time() - began < 2 * LOOK_S:
+            pass
+
+    loop.call_soon(compute)
+    patience = Patience(10.0)
+    assert not await patience.done(loop.create_future(), 1.5 * LOOK_S)
+    assert 10.0 - patience.left_s >= 2 * LOOK_S
+
+
 async def test_time_for_which_the_process_stood_still_is_not_waited() -> None:
     """As one that was frozen, it finds both its limit passed and the work not done yet, and goes on."""
     loop = asyncio.get_running_loop()
