@@ -40,7 +40,7 @@ RATE = 10_000.0
 SAMPLE_S = 10.0
 TELL_S = 60.0
 LOOK_S = 0.02
-READY_LIMIT_S = 180.0
+READY_LIMIT_S, CAUGHT_UP_LIMIT_S = 180.0, 600.0
 AFTER_S = 600.0
 """For how long the load goes on after the hour; it is stopped before."""
 LAMSTREAM = SUBJECTS[0]
@@ -92,6 +92,7 @@ class J1:
         self._bootstrap = bootstrap
         self._scratch = scratch
         self._port = free_port()
+        self.log = scratch / "worker.log"
         prepare(LAMSTREAM, bootstrap, self.settings.prefix)
         publish_sites(bootstrap, self.settings.prefix)
 
@@ -116,7 +117,7 @@ class J1:
             "LAM_MASTER_KEY": MASTER_KEY,
             "LAM_STATE_DIR": str(disk),
         }
-        return processes.spawn(LAMSTREAM.command, log=self._scratch / "worker.log", env=environment)
+        return processes.spawn(LAMSTREAM.command, log=self.log, env=environment)
 
     def readiness(self) -> dict[str, Any] | None:
         """What `/readyz` says, with `ready`; None where nobody answers."""
@@ -152,33 +153,35 @@ def come_back(j1: J1, disk: Path, source: str) -> tuple[Popen[bytes], Ready]:
     """Start the worker, and see how it gets ready and catches up. Raises KafkaFailed where it does not."""
     process, began = j1.worker(disk), time.monotonic()
 
-    def since() -> float:
+    def since(limit_s: float, what: object) -> float:
         now = time.monotonic() - began
-        if process.poll() is not None or now > READY_LIMIT_S:
-            raise KafkaFailed(f"the worker is not ready after {now:.0f} s (status {process.poll()})")
+        if process.poll() is not None or now > limit_s:
+            found = f"after {now:.0f} s (status {process.poll()}): {what}"
+            raise KafkaFailed(f"the worker is not there yet {found}\n{processes.tail(j1.log)}")
         return now
 
     while (told := j1.readiness()) is None:
-        since()
+        since(READY_LIMIT_S, "it does not answer")
         time.sleep(LOOK_S)
-    answered_s, first_ready_s = since(), None
+    answered_s, first_ready_s = since(READY_LIMIT_S, told), None
     while not told["ready"]:
         if first_ready_s is None and told["partitions"] > len(told["restoring"]):
-            first_ready_s = since()
-        since()
+            first_ready_s = since(READY_LIMIT_S, told)
+        since(READY_LIMIT_S, told)
         time.sleep(LOOK_S)
         told = j1.readiness() or told
-    ready_s = since()
+    ready_s = since(READY_LIMIT_S, told)
+    say(f"{source}: ready after {ready_s:.2f} s")
     records, sessions = j1.metric("lamstream_restored_records_total"), j1.metric("lamstream_state_rows")
-    while j1.waiting() > j1.rate:
-        since()
+    while (waiting := j1.waiting()) > j1.rate:
+        since(CAUGHT_UP_LIMIT_S, f"{waiting:,} records wait")
         time.sleep(LOOK_S)
     return process, Ready(
         source=source,
         answered_s=round(answered_s, 2),
         first_ready_s=round(first_ready_s or ready_s, 2),
         ready_s=round(ready_s, 2),
-        caught_up_s=round(since(), 2),
+        caught_up_s=round(since(CAUGHT_UP_LIMIT_S, "caught up"), 2),
         log_records=int(records),
         sessions=int(sessions),
     )
