@@ -11,7 +11,9 @@ from schemas.encoder import Encoder
 from schemas.record_type import record_type
 
 NOON = 1_760_000_000_000
-CLIENT = {"partitioner": "murmur2_random", "linger.ms": 5, "message.max.bytes": 4_000_000}
+ONE_BATCH_MS = 1_000
+"""What is published at once is one batch of each partition, however slow the machine; a flush does not wait so long."""
+CLIENT = {"partitioner": "murmur2_random", "linger.ms": ONE_BATCH_MS, "message.max.bytes": 4_000_000}
 ENCODER = Encoder(record_type("session-event"))
 
 
@@ -44,14 +46,7 @@ def publish(bootstrap: str, topic: str, events: Iterable[dict[str, Any]]) -> int
 
 def publish_raw(bootstrap: str, topic: str, records: Iterable[tuple[bytes | None, bytes | None]]) -> int:
     """Publish keys and values as they are; returns how many."""
-    producer = Producer(
-        {
-            "bootstrap.servers": bootstrap,
-            "partitioner": "murmur2_random",
-            "linger.ms": 5,
-            "message.max.bytes": 4_000_000,
-        }
-    )
+    producer = Producer({"bootstrap.servers": bootstrap, **CLIENT})
     count = 0
     for key, value in records:
         producer.produce(topic, value, key)
