@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass
+from typing import Any
 
+import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+
+from deploy.kafka import KafkaServer, KafkaUnavailable
 
 NOT_RUN = "REAL KAFKA NOT RUN"
 ANSWER_TIMEOUT_S = 30.0
@@ -18,6 +22,14 @@ class Broker:
 
     bootstrap: str
     transactional: bool
+
+
+def kafka_of_its_own(brokers: int = 1, **options: Any) -> KafkaServer:
+    """Brokers, not started yet, that a test may do to what it likes; where there can be none it is skipped."""
+    try:
+        return KafkaServer(brokers, **options)
+    except KafkaUnavailable as reason:
+        pytest.skip(f"{NOT_RUN}: {reason}")
 
 
 def unique(name: str) -> str:

@@ -26,6 +26,14 @@ FETCH_BYTES = 8 * 1_048_576
 PREFETCH_KIBIBYTES = 64 * 1024
 REFILL_MS = 1
 """How long a partition rests once the prefetch is full; a second unless told, in which what was prefetched runs out."""
+PREFETCHING = {
+    "fetch.message.max.bytes": FETCH_BYTES,
+    "fetch.max.bytes": FETCH_BYTES,
+    "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
+    "fetch.queue.backoff.ms": REFILL_MS,
+    "fetch.wait.max.ms": 50,
+}
+"""How every consumer reads ahead."""
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
 LEAST_WAIT_S = 0.1
@@ -47,6 +55,7 @@ def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -
     subscription = zlib.crc32(",".join(sorted(topics)).encode())
     return Consumer(
         _common(settings)
+        | PREFETCHING
         | {
             "group.id": group,
             "group.instance.id": f"{settings.identity}-{subscription:0{SUBSCRIPTION_DIGITS}x}",
@@ -59,11 +68,6 @@ def group_consumer(settings: Settings, group: str, topics: Iterable[str] = ()) -
             "session.timeout.ms": _ms(settings.session_timeout_s),
             "heartbeat.interval.ms": _ms(min(3.0, settings.session_timeout_s / 3)),
             "max.poll.interval.ms": _ms(max(settings.poll_limit_s, settings.session_timeout_s)),
-            "fetch.message.max.bytes": FETCH_BYTES,
-            "fetch.max.bytes": FETCH_BYTES,
-            "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
-            "fetch.queue.backoff.ms": REFILL_MS,
-            "fetch.wait.max.ms": 50,
         }
     )
 
@@ -75,17 +79,13 @@ def reader(settings: Settings, reset: Literal["earliest", "error"] = "earliest")
     """
     return Consumer(
         _common(settings)
+        | PREFETCHING
         | {
             "group.id": f"{settings.prefix}lamstream-reader",
             "enable.auto.commit": False,
             "auto.offset.reset": reset,
             "isolation.level": "read_committed",
             "enable.partition.eof": True,
-            "fetch.message.max.bytes": FETCH_BYTES,
-            "fetch.max.bytes": FETCH_BYTES,
-            "queued.max.messages.kbytes": PREFETCH_KIBIBYTES,
-            "fetch.queue.backoff.ms": REFILL_MS,
-            "fetch.wait.max.ms": 50,
         }
     )
 

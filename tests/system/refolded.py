@@ -90,11 +90,12 @@ def _refold_one(settings: Settings, config: Config, decided: bool, bad: Containe
     read = read_partition(settings, "session-event", number)
     messages = [one for one in read if (one.key(), one.value()) not in bad]
     refolded = Refolded(ClosedVisits(config, INPUTS))
-    fold = _partition(settings, config) if decided else PartitionFold(config)
+    scorer = Scorer() if decided else None
+    fold = _partition(settings, config, scorer) if scorer is not None else PartitionFold(config)
     refolded.visits.fold(_counted(_events(messages), refolded), fold)
     if isinstance(fold, LivePartition):
         refolded.live = fold.finish()
-        add_adjustments(Scorer(), refolded.live)
+        add_adjustments(scorer, refolded.live)
     for site, counts in fold.counts.items():
         refolded.outcome.add(site, {name: getattr(counts, name) for name in SUMS})
     watermark = fold.watermark if fold.watermark is not None else 0
@@ -105,9 +106,9 @@ def _refold_one(settings: Settings, config: Config, decided: bool, bad: Containe
     return refolded
 
 
-def _partition(settings: Settings, config: Config) -> LivePartition:
+def _partition(settings: Settings, config: Config, scorer: Scorer) -> LivePartition:
     configs = newest(settings, "site-config").values()
-    return LivePartition(config, Decider(MASTER_KEY.encode(), configs, Scorer(), Scorer.bound))
+    return LivePartition(config, Decider(MASTER_KEY.encode(), configs, scorer, scorer.bound))
 
 
 def _counted(

@@ -6,10 +6,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
-
-from deploy.kafka import KafkaServer, KafkaUnavailable
-from tests.kafka import NOT_RUN
+from deploy.kafka import KafkaServer
+from tests.kafka import kafka_of_its_own
 from tests.system.crew import Crew
 from tests.system.feeding import Feeding
 from tests.system.load import Load
@@ -31,10 +29,7 @@ LOOK_S = 0.1
 
 
 def server(brokers: int) -> KafkaServer:
-    try:
-        return KafkaServer(brokers, heap_mb=HEAP_MB)
-    except KafkaUnavailable as reason:
-        pytest.skip(f"{NOT_RUN}: {reason}")
+    return kafka_of_its_own(brokers, heap_mb=HEAP_MB)
 
 
 def test_brokers_bounced_under_load_cost_nothing(tmp_path: Path, nursery: Nursery, tally: Tally, seed: int) -> None:

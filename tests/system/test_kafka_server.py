@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
-from deploy.kafka import KafkaServer, KafkaUnavailable
-from tests.kafka import ANSWER_TIMEOUT_S, NOT_RUN
+from tests.kafka import ANSWER_TIMEOUT_S, kafka_of_its_own
 
 
 def _write(bootstrap: str, value: bytes) -> None:
@@ -26,11 +24,7 @@ def _read(bootstrap: str, count: int) -> list[bytes | None]:
 
 
 def test_what_was_written_survives_kill_restart_and_pause() -> None:
-    try:
-        server = KafkaServer()
-    except KafkaUnavailable as reason:
-        pytest.skip(f"{NOT_RUN}: {reason}")
-    with server:
+    with kafka_of_its_own() as server:
         admin = AdminClient({"bootstrap.servers": server.bootstrap, "log_level": 0})
         admin.create_topics([NewTopic("t", 1, 1)])["t"].result(ANSWER_TIMEOUT_S)
         _write(server.bootstrap, b"before")

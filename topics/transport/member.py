@@ -40,7 +40,6 @@ Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 END_S = 1.0
 """How long the broker may take to tell the end of a quiet partition."""
 
-
 SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 """Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
 

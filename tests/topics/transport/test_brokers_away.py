@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from itertools import chain, repeat
 from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from deploy.kafka import KafkaServer, KafkaUnavailable
-from tests.kafka import NOT_RUN, Broker
+from tests.kafka import Broker, kafka_of_its_own
 from tests.topics.engine import COUNTS, Engine, declared, engine_settings, running
 from tests.topics.events import event, publish
 from topics import log_end
@@ -78,14 +77,9 @@ async def test_a_worker_that_waits_for_brokers_can_be_stopped(
     assert engine.app.stream_consumer.crash_reason is None
 
 
-async def test_a_broker_that_dies_in_an_assignment_is_waited_for(
-    kafka_of_its_own: KafkaServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_broker_that_dies_in_an_assignment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     """As its clients tell it, and not as a test does: it is killed before offsets are asked, and back after that
     failed."""
-    server = kafka_of_its_own
-    settings = engine_settings(Broker(server.bootstrap, transactional=True))
-    publish(server.bootstrap, settings.prefix + "session-event", EVENTS)
     ask, asked = committed_offsets, list[str]()
 
     def dying(*arguments: Any) -> Any:
@@ -97,20 +91,12 @@ async def test_a_broker_that_dies_in_an_assignment_is_waited_for(
         return ask(*arguments)
 
     monkeypatch.setattr(member, "committed_offsets", dying)
-    async with running(settings) as engine:
-        await engine.until(lambda: engine.seen == len(EVENTS))
+    with kafka_of_its_own() as server:
+        settings = engine_settings(Broker(server.bootstrap, transactional=True))
+        publish(server.bootstrap, settings.prefix + "session-event", EVENTS)
+        async with running(settings) as engine:
+            await engine.until(lambda: engine.seen == len(EVENTS))
     assert len(asked) > 1
-
-
-@pytest.fixture
-def kafka_of_its_own() -> Iterator[KafkaServer]:
-    """A broker that a test may kill."""
-    try:
-        server = KafkaServer()
-    except KafkaUnavailable as reason:
-        pytest.skip(f"{NOT_RUN}: {reason}")
-    with server:
-        yield server
 
 
 async def test_an_answer_that_waiting_does_not_change_stops_the_worker(

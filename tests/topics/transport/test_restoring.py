@@ -17,8 +17,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
-from deploy.kafka import KafkaServer, KafkaUnavailable
-from tests.kafka import NOT_RUN, Broker, unique
+from tests.kafka import Broker, kafka_of_its_own, unique
 from tests.topics.engine import COUNTS, engine_settings, running
 from tests.topics.events import event, publish
 from topics.clients import admin_client, producer
@@ -315,7 +314,8 @@ def test_a_changelog_made_anew_is_refused_by_the_id_that_came_with_the_offsets(c
 def test_a_compacted_changelog_comes_to_the_same(tmp_path: Path) -> None:
     """The newest row of each key is there, and no deleted one, though most of the log is not; also behind a snapshot
     that stands among what is gone."""
-    with cleaning_kafka() as server:
+    # It looks for what can be compacted all the time.
+    with kafka_of_its_own(properties={"log.cleaner.backoff.ms": "50"}) as server:
         settings = load_settings(broker=server.bootstrap, worker_id="worker-0", state_dir=tmp_path)
         changelog = Changelog(settings, unique("compacted") + "-changelog")
         changelog.make(**AT_ONCE)
@@ -338,17 +338,6 @@ def test_a_compacted_changelog_comes_to_the_same(tmp_path: Path) -> None:
         assert changelog.log.first == began.first == 0
         assert changelog.restore()[:2] == with_snapshot[:2] == (written | {"always": ROUNDS}, ROUNDS)
     assert changelog.told == ["read"]
-
-
-@contextlib.contextmanager
-def cleaning_kafka() -> Iterator[KafkaServer]:
-    """A broker that looks for what can be compacted all the time."""
-    try:
-        server = KafkaServer(properties={"log.cleaner.backoff.ms": "50"})
-    except KafkaUnavailable as reason:
-        pytest.skip(f"{NOT_RUN}: {reason}")
-    with server:
-        yield server
 
 
 def raw_records(changelog: Changelog) -> int:
