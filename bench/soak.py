@@ -53,7 +53,8 @@ class Soak:
 class Report:
     """What a soak came to. `memory_mib`: the largest worker's resident memory, sampled every SAMPLE_S.
 
-    `longest_pause_s`: the longest time for which a partition with input waiting committed nothing.
+    `longest_pause_s`: the longest time for which a partition with input waiting committed nothing. `pauses`: those of
+    LONG_S and more, each with its partition, how long it took and when (s) it ended.
     """
 
     seed: int
@@ -67,6 +68,7 @@ class Report:
     wrong: list[str]
     memory_mib: list[int]
     longest_pause_s: float
+    pauses: list[dict[str, float]]
 
     def __str__(self) -> str:
         memory = (
@@ -87,6 +89,7 @@ def soak(plan: Soak, nursery: Nursery, folder: Path, tell: Callable[[str], None]
         crew, feeding = Crew(stream), Feeding(stream, Load(plan.seed, SLOTS))
         calamities = Calamities(crew, kafka, random.Random(plan.seed))
         memory: list[int] = []
+        pauses: list[dict[str, float]] = []
         feeding.begin()
         crew.begin(WORKERS)
         began = time.monotonic()
@@ -96,8 +99,14 @@ def soak(plan: Soak, nursery: Nursery, folder: Path, tell: Callable[[str], None]
             crew.look()
             if now >= next_fault:
                 next_fault += plan.every_s
-                calamities.happen()
-                tell(f"{now - began:.0f} s: {feeding.fed:,} records, {_listed(calamities.counts)}")
+                kind = calamities.happen()
+                tell(f"{now - began:.0f} s: {kind.replace('_', ' ')}; {feeding.fed:,} records, {_logs_of(crew)}")
+            for pause in feeding.progress.pauses[len(pauses) :]:
+                ended_s = pause.ended - began
+                pauses.append(
+                    {"partition": pause.partition, "seconds": round(pause.seconds, 1), "ended_s": round(ended_s)}
+                )
+                tell(f"{ended_s:.0f} s: partition {pause.partition} stood still for {pause.seconds:.1f} s")
             if now >= next_sample:
                 next_sample += SAMPLE_S
                 memory.append(max(resident_mib(life.process.pid) for life in crew.lives))
@@ -117,6 +126,7 @@ def soak(plan: Soak, nursery: Nursery, folder: Path, tell: Callable[[str], None]
         verdict.wrong,
         memory,
         round(feeding.progress.longest_pause_s, 1),
+        pauses,
     )
     return report, crew.faults, verdict
 
@@ -137,6 +147,10 @@ def spark(values: Sequence[int]) -> str:
     return "".join(BARS[top * (len(BARS) - 1) // highest] for top in tops)
 
 
+def _logs_of(crew: Crew) -> str:
+    return "logs " + " ".join(sorted(life.process.log.name for life in crew.lives))
+
+
 def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(counts.items())) or "none"
 
@@ -147,10 +161,13 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=Soak.rate, help="session events a second")
     parser.add_argument("--every", type=float, default=Soak.every_s, help="seconds from one fault to the next")
     parser.add_argument("--seed", type=int, default=Soak.seed)
+    parser.add_argument("--keep", type=Path, help="an empty folder for the workers' logs and snapshots")
     options = parser.parse_args()
     plan = Soak(options.minutes * 60, options.rate, options.every, options.seed)
-    with Nursery() as nursery, tempfile.TemporaryDirectory(prefix="lamstream-soak-") as folder:
-        report, _, verdict = soak(plan, nursery, Path(folder), lambda line: print(line, file=sys.stderr, flush=True))
+    with Nursery() as nursery, tempfile.TemporaryDirectory(prefix="lamstream-soak-") as passing:
+        folder = options.keep or Path(passing)
+        folder.mkdir(parents=True, exist_ok=True)
+        report, _, verdict = soak(plan, nursery, folder, lambda line: print(line, file=sys.stderr, flush=True))
     print(report, file=sys.stderr)
     print(json.dumps(asdict(report)))
     sys.exit(0 if verdict.right else 1)

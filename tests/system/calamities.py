@@ -23,11 +23,13 @@ class Calamities:
         self._kinds = self._deck()
         self._deaths, self._harmless = deaths(dice), harmless(dice)
 
-    def happen(self) -> None:
-        """The next one."""
-        kind = next(self._kinds)
-        self.counts[kind.__name__.removeprefix("_")] += 1
-        kind()
+    def happen(self) -> str:
+        """The next one; its kind."""
+        happening = next(self._kinds)
+        kind = happening.__name__.removeprefix("_")
+        self.counts[kind] += 1
+        happening()
+        return kind
 
     def _deck(self) -> Iterator[Callable[[], None]]:
         kinds = [self._kill, self._die_at_a_point, self._fail, self._freeze, self._bounce_broker, self._kill_broker]

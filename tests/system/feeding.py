@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
@@ -26,6 +27,8 @@ NIGHT_MS = (CLOSE_ALL_MS, 70 * MINUTE_MS)
 ASK_S = 0.5
 FULL_WAIT_S = 0.05
 FLUSH_S = 120.0
+LONG_S = 10.0
+"""A pause worth telling."""
 
 
 class Feeder:
@@ -53,12 +56,25 @@ class Feeder:
         self._deliveries.wait(self._producer, FLUSH_S)
 
 
+@dataclass(frozen=True)
+class Pause:
+    """A partition stood still for so long (s) while input waited, until then (monotonic seconds)."""
+
+    partition: int
+    seconds: float
+    ended: float
+
+
 class Progress:
-    """How many records of the input the group has committed, and how long a partition that had some stood still."""
+    """How many records of the input the group has committed, and how long a partition that had some stood still.
+
+    `pauses`: those that have ended and took LONG_S or more.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.committed = 0
         self.longest_pause_s = 0.0
+        self.pauses: list[Pause] = []
         self._client = group_observer(settings, settings.group_id)
         self._partitions = [TopicPartition(settings.prefix + INPUT, number) for number in range(settings.partitions)]
         self._moved: dict[int, tuple[int, float]] = {}
@@ -86,6 +102,8 @@ class Progress:
                 self.longest_pause_s = max(self.longest_pause_s, now - since)
             if one.offset != offset or not behind or one.partition not in self._moved:
                 self._moved[one.partition] = (one.offset, now)
+                if behind and now - since >= LONG_S:
+                    self.pauses.append(Pause(one.partition, now - since, now))
 
 
 class Feeding:
