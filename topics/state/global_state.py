@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException
 from topics.clients import admin_client, reader
 from topics.consuming import Record, everywhere, take
 from topics.errors import TopicMismatch
-from topics.log_end import end_offsets
+from topics.log_end import stable_ends
 from topics.settings import Settings
 
 UPDATES_AT_ONCE = 1000
@@ -30,7 +30,8 @@ class GlobalState:
         self._reader: Consumer | None = None
 
     def start(self) -> None:
-        """Read the topic to the end it has now.
+        """Read the topic to the end it has now, less what transactions hold that nobody has decided yet: that comes with
+        an update.
 
         Raises TopicMismatch where the topic does not exist, or nothing comes of it for too long.
         """
@@ -40,7 +41,7 @@ class GlobalState:
         if not partitions:
             raise TopicMismatch(f"topic {self._topic} does not exist; `lam topics apply` creates it")
         try:
-            ends = end_offsets(admin_client(self._settings), partitions, limit)
+            ends = stable_ends(admin_client(self._settings), partitions, limit)
         except KafkaException as error:
             raise TopicMismatch(f"topic {self._topic}: its end cannot be asked: {error}") from error
         self._reader.assign(partitions)

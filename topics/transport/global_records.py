@@ -34,7 +34,7 @@ class GlobalStates:
         ]
 
     def start(self) -> None:
-        """Read every topic to the end it has now.
+        """Read every topic to the end it has now, waiting for no transaction.
 
         Raises TopicMismatch where one does not exist or answer, SchemaMissing as `Reading` does.
         """

@@ -13,6 +13,7 @@ from tests.kafka import Broker
 from tests.topics.engine import Engine, count, engine_settings, running
 from tests.topics.events import event, publish, publish_raw
 from tests.topics.tables import extend
+from topics.clients import producer
 from topics.errors import ConfigurationError, SchemaMissing
 from topics.settings import Settings, UnknownSchemaPolicy, load_settings
 from topics.table import TopicSpec
@@ -83,6 +84,25 @@ async def test_it_is_whole_before_the_first_batch_and_kept_up_with(
     told = [record.getMessage() for record in caplog.records if "skipped" in record.getMessage()]
     assert [text.split(": ")[2] for text in told] == ["not_avro", "out_of_range", "key_mismatch"]
     assert all(f"{settings.prefix}sites[" in text and "offset" in text for text in told)
+
+
+async def test_a_start_waits_for_no_transaction(kafka: str) -> None:
+    """One that a dead worker left open holds up none of what was known before; what it says comes once committed."""
+    settings = engine_settings(Broker(kafka, transactional=True))
+    known, seen = Known(), list[dict[str, int]]()
+    tell(settings, site("a", 1))
+    left_open = producer(settings, transactional_id=settings.prefix + "dead")
+    left_open.init_transactions()
+    left_open.begin_transaction()
+    key, value = site("a", 2)
+    left_open.produce(settings.prefix + "sites", value, key)
+    left_open.flush()
+    publish(settings.broker, settings.prefix + "session-event", [event(0)])
+    async with running(settings, remembering(known, seen), known.declare) as engine:
+        await engine.until(lambda: engine.seen == 1)
+        assert seen[0] == {"a": 1}
+        left_open.commit_transaction()
+        await engine.until(lambda: known.folded == {"a": 2})
 
 
 async def test_a_record_of_an_unknown_schema_stops_the_worker_or_is_skipped(embedded: str) -> None:
