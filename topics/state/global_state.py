@@ -30,8 +30,8 @@ class GlobalState:
         self._reader: Consumer | None = None
 
     def start(self) -> None:
-        """Read the topic to the end it has now, less what transactions hold that nobody has decided yet: that comes with
-        an update.
+        """Read the topic to its last stable offset: what a transaction holds that nobody has decided yet comes with an
+        update.
 
         Raises TopicMismatch where the topic does not exist, or nothing comes of it for too long.
         """

@@ -18,15 +18,16 @@ from typing import NamedTuple, TypeAlias
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
 from topics.clients import admin_client
-from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, TopicNumber, asking_often, committed_offsets, is_away
+from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, asking_often, committed_offsets, is_away
 from topics.errors import CommitFailed, StreamStopped
 from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
 from topics.metrics import Meter, states_of
-from topics.note import Note
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
+from topics.transport.ends import Ends
+from topics.transport.outcome import outcome
 from topics.transport.polling import Polled, poll
 from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
@@ -37,9 +38,6 @@ log = logging.getLogger(__name__)
 Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 """Takes the name of a metric, its labels, and what is added to it."""
 
-END_S = 1.0
-"""How long the broker may take to tell the end of a quiet partition."""
-
 SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 """Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
 
@@ -49,9 +47,6 @@ SEEK_PAUSE_S = 0.01
 
 LEAVING_POLL_S = 0.1
 """How long a poll of a worker that leaves waits for the call that takes its partitions."""
-
-ENDS_EVERY_S = 1.0
-"""How often it is noted where the partitions end, as the last fetch told."""
 
 
 def no_metrics(name: str, labels: dict[str, str], amount: float) -> None:
@@ -80,7 +75,7 @@ Trying: TypeAlias = "Mapping[tuple[Partition, str], Trial]"
 class Member:
     """The consumer of a worker, its assignment, and the span that is open on it.
 
-    `ends`: the first offset and the end of each partition, as the last fetch told them; the broker is not asked.
+    `ends`: where its partitions begin and end.
     `undecided`: a commit failed, and `settle` must find out what became of it before anything else is done;
     `failed_in_a_row` commits did.
     `left` is set once it is a member no more, as far as this worker goes; `stopping` when it is to end: no broker that
@@ -97,10 +92,9 @@ class Member:
         metrics: Metrics = no_metrics,
     ) -> None:
         self.span = Span()
-        self.ends: dict[TopicNumber, tuple[int, int]] = {}
+        self.ends = Ends(consumer, assignment)
         self.left = threading.Event()
         self.stopping = threading.Event()
-        self._ends_noted = time.monotonic()
         self._meter = meter
         self._settings = settings
         self._consumer = consumer
@@ -132,7 +126,7 @@ class Member:
     def poll(self, timeout_s: float) -> Polled:
         """Take what came. Raises StreamStopped for an error that waiting does not mend."""
         polled = poll(self._consumer, self._settings.poll_records, timeout_s)
-        self._note_ends()
+        self.ends.note()
         if polled.records:
             reach(Point.CONSUME)
         return polled
@@ -198,9 +192,8 @@ class Member:
     def settle(self) -> None:
         """Find out whether the commit that failed happened, and have everything stand accordingly.
 
-        Its transaction is whole or nothing, so one note of it among the group's offsets says that it happened. A
-        partition whose note is of neither this nor the commit before begins anew: another worker had it. Waits for
-        brokers until it is `stopping`. Raises StreamStopped where waiting does not help.
+        A partition that another worker had meanwhile begins anew. Waits for brokers until it is `stopping`. Raises
+        StreamStopped where waiting does not help.
         """
         reach(Point.RESET)
         self._meter.reset("commit")
@@ -209,12 +202,9 @@ class Member:
         if found is None:
             return
         self.undecided = False
-        partitions = self._assignment.in_use()
-        happened = any(commit == self._asked for offsets in found.values() for commit in map(_commit_of, offsets))
-        mine = [one for one in partitions if _stands(one, found[one], self._asked if happened else None)]
-        for partition in partitions:
-            if partition not in mine:
-                self._begin_anew(partition, found[partition])
+        happened, mine, others = outcome(self._asked, found)
+        for partition in others:
+            self._begin_anew(partition, found[partition])
         log.warning("the commit that failed %s", "had happened; going on behind it" if happened else "did not happen")
         if not happened:
             self.take_back()
@@ -275,21 +265,6 @@ class Member:
             by_place = {(tp.topic, tp.partition): tp for tp in committed}
             return {one: [by_place[tp.topic, tp.partition] for tp in one.topic_partitions] for one in partitions}
         return None
-
-    def at_end(self, partitions: list[Partition]) -> list[tuple[Partition, int]]:
-        """Partitions that the broker confirms to be read to their stable end, and when (ms) it was asked.
-
-        Where it does not answer at once it is not asked for the others: they wait for the next time.
-        """
-        confirmed = []
-        for partition in partitions:
-            asked_at = int(time.time() * 1000)
-            try:
-                if all(self._at_stable_end(partition, topic) for topic in partition.topics):
-                    confirmed.append((partition, asked_at))
-            except KafkaException:
-                break
-        return confirmed
 
     def leave(self, *, for_good: bool = False) -> None:
         """Close without committing what is open.
@@ -382,32 +357,3 @@ class Member:
         self.span = Span()
         self._meter.rebalanced("lost")
         self._rebalances.append(Revoked(partitions))
-
-    def _note_ends(self) -> None:
-        now = time.monotonic()
-        if now - self._ends_noted < ENDS_EVERY_S:
-            return
-        self._ends_noted = now
-        for partition in self._assignment.in_use():
-            for tp in partition.topic_partitions:
-                first, end = self._consumer.get_watermark_offsets(tp, cached=True)
-                if end >= 0:
-                    self.ends[(tp.topic, tp.partition)] = (first, end)
-
-    def _at_stable_end(self, partition: Partition, topic: str) -> bool:
-        target = TopicPartition(topic, partition.number)
-        first, end = self._consumer.get_watermark_offsets(target, timeout=END_S)
-        return bool(first == end or partition.positions.get(topic, 0) >= end)
-
-
-def _commit_of(tp: TopicPartition) -> str:
-    return (Note.of(tp.metadata) or Note()).commit
-
-
-def _stands(partition: Partition, offsets: list[TopicPartition], asked: str | None) -> bool:
-    """Whether the group has of each topic what this worker left there: by the commit `asked`, or by the one before."""
-    return all(
-        _commit_of(tp)
-        == (asked if asked and tp.topic in partition.positions else partition.committed_on(tp.topic).commit)
-        for tp in offsets
-    )

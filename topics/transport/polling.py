@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from typing import NamedTuple
 
 from confluent_kafka import Consumer
@@ -24,3 +25,20 @@ def poll(consumer: Consumer, limit: int, timeout_s: float) -> Polled:
     for record in arrived.records:
         records[(record.topic(), record.partition())].append(record)
     return Polled(dict(records), arrived.ends)
+
+
+def came_again(polled: Polled, position: Callable[[TopicNumber], int]) -> bool:
+    """Whether a poll brought what took effect, below a partition's position: what one took just before it announced an
+    assignment comes twice.
+    """
+    return any(taken[0].offset() < position(where) for where, taken in polled.records.items())
+
+
+def unread(polled: Polled, position: Callable[[TopicNumber], int]) -> Polled:
+    """What a poll brought, once and in order, from each partition's position on."""
+    records = {}
+    for where, taken in polled.records.items():
+        in_order = {record.offset(): record for record in taken if record.offset() >= position(where)}
+        if in_order:
+            records[where] = [in_order[offset] for offset in sorted(in_order)]
+    return Polled(records, polled.ends)

@@ -100,7 +100,7 @@ class Standing(Collector):
         return time.monotonic() - span.since if span is not None and span.progressed else 0.0
 
     def _lags(self, partitions: Iterable[Partition]) -> Iterator[tuple[tuple[str, ...], float]]:
-        ends = {} if self._member is None else dict(self._member.ends)
+        ends = {} if self._member is None else dict(self._member.ends.noted)
         for partition in partitions:
             for topic in partition.topics:
                 if (topic, partition.number) in ends:

@@ -12,7 +12,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from topics.consuming import Record, TopicNumber
-from topics.errors import TooMuchPoison
+from topics.errors import Stuck, TooMuchPoison
 from topics.metrics import Meter
 from topics.table import TOPICS
 from topics.transport.assignment import Assignment, Partition, Status
@@ -27,6 +27,10 @@ STAGE = "process"
 AGENT_FAILED = "agent_failed"
 PROCESS_DIED = "process_died"
 DIED = "the process died each time this record was tried alone, {tries} tries in all; its log or kernel may say of what"
+
+TIME_TRIES = 3
+"""Failures in a row of a partition's batches without records, after which none is tried again: there is nothing to put
+aside."""
 
 
 class Admitted(NamedTuple):
@@ -44,7 +48,7 @@ class _Suspect(NamedTuple):
 
 
 class Suspects:
-    """Decides between a poll and the agents. Runs on the Kafka thread."""
+    """Decides between a poll and the agents, and is told how the agents fared."""
 
     def __init__(self, member: Member, assignment: Assignment, meter: Meter, poison_run: int) -> None:
         self._member = member
@@ -53,9 +57,10 @@ class Suspects:
         self._poison_run = poison_run
         self._in_a_row: Counter[TopicNumber] = Counter()
         self._last_guilty: dict[TopicNumber, int] = {}
+        self._failures_of_time: Counter[tuple[str, int]] = Counter()
 
     def admit(self, polled: Polled) -> Admitted:
-        """Put the guilty aside, hold back what must wait, note what may end the process.
+        """Put the guilty aside, hold back what must wait, note what may end the process. Runs on the Kafka thread.
 
         Raises CommitFailed where the note cannot be written, TooMuchPoison where the guilty follow each other.
         """
@@ -70,9 +75,29 @@ class Suspects:
         self._note([one for one in suspects if one.where in polled.records], polled)
         return Admitted(polled, commit_next=True)
 
-    def passed(self, where: TopicNumber) -> None:
-        """An agent was given records of a partition, and did not fail on them."""
-        self._in_a_row.pop(where, None)
+    def failed(self, partition: Partition, topic: str, end: int | None, cause: str, stage: str) -> None:
+        """Suspect what was tried of a partition, up to the offset `end`; None where time alone passed.
+
+        Raises Stuck where that fails over and over.
+        """
+        self._meter.reset(stage)
+        if end is not None:
+            partition.failed(topic, end, cause)
+            return
+        of = partition.group.name, partition.number
+        self._failures_of_time[of] += 1
+        if self._failures_of_time[of] >= TIME_TRIES:
+            raise Stuck(
+                f"the passage of time on partition {partition.number} of group {partition.group.name} failed "
+                f"{TIME_TRIES} times in a row ({cause}): no record can be put aside for it; mend the agent and restart"
+            )
+
+    def passed(self, partition: Partition, topic: str, end: int | None, records: int) -> None:
+        """An agent did not fail on what it was given of a partition: so many records, or with no `end` time alone."""
+        if end is None:
+            self._failures_of_time.pop((partition.group.name, partition.number), None)
+        elif records:
+            self._in_a_row.pop((topic, partition.number), None)
 
     def _suspect(self, where: TopicNumber, records: list[Record]) -> _Suspect | None:
         partition = self._assignment.of(*where)
