@@ -58,9 +58,11 @@ class Feeder:
 
 @dataclass(frozen=True)
 class Pause:
-    """A partition stood still for so long (s) while input waited, until then (monotonic seconds)."""
+    """Partitions that stood still while input waited: for so long (s), the longest of them, and until then (monotonic
+    seconds).
+    """
 
-    partition: int
+    partitions: list[int]
     seconds: float
     ended: float
 
@@ -95,6 +97,7 @@ class Progress:
 
     def _note(self, offsets: list[TopicPartition], fed: int, now: float) -> None:
         behind = fed > self.committed
+        paused: dict[int, float] = {}
         self.committed = sum(max(0, one.offset) for one in offsets)
         for one in offsets:
             offset, since = self._moved.get(one.partition, (one.offset, now))
@@ -103,7 +106,9 @@ class Progress:
             if one.offset != offset or not behind or one.partition not in self._moved:
                 self._moved[one.partition] = (one.offset, now)
                 if behind and now - since >= LONG_S:
-                    self.pauses.append(Pause(one.partition, now - since, now))
+                    paused[one.partition] = now - since
+        if paused:
+            self.pauses.append(Pause(sorted(paused), round(max(paused.values()), 1), now))
 
 
 class Feeding:
