@@ -56,11 +56,11 @@ test: install-dev ## The fast tests, on the embedded broker and real Kafka (PYTE
 	@exec $(BIN)/python -m pytest -q -rs -n $(JOBS) --dist loadfile -m "not system and not models" $(PYTEST)
 
 test-system: install-dev ## The slow tests on real Kafka (SHORT=1: the most telling, 3 minutes at most)
-	@rm -f $(TALLY); export LAM_TALLY=$(TALLY) LAM_SHORT=$(SHORT); status=0; \
+	@rm -f $(TALLY); export LAM_TALLY=$(TALLY) LAM_SHORT=$(SHORT); status=0; form=$(if $(SHORT),short,full); \
 	$(if $(SHORT),timeout --foreground --kill-after=20 --signal=INT $(SHORT_LIMIT_S)) \
 		$(BIN)/python -m pytest -q -rs -m system -o faulthandler_timeout=840 $(if $(SHORT),-x $(SHORT_SYSTEM)) $(PYTEST) || status=$$?; \
-	if [[ -n "$(SHORT)" && $$status == 124 ]]; then echo "nothing failed in $(SHORT_LIMIT_S) s; stopped there"; status=0; fi; \
-	$(BIN)/python -m tests.system.tally $(if $(SHORT),--short) || status=1; \
+	if [[ -n "$(SHORT)" && $$status == 124 ]]; then echo "nothing failed in $(SHORT_LIMIT_S) s; stopped there"; status=0; form=cut; fi; \
+	$(BIN)/python -m tests.system.tally $$form || status=1; \
 	exit $$status
 
 soak: install-dev ## An hour of load with a fault every half minute (MINUTES)

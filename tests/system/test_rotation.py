@@ -12,11 +12,10 @@ from tests.system.nursery import Nursery
 from tests.system.plans import mixed
 from tests.system.rotation import SETTINGS, conclude, rotate
 from tests.system.stream import stream_on
-from tests.system.tally import Tally
+from tests.system.tally import LEAST, Tally
 from tests.system.verdict import verify
 
 KILLS, POINTS, RECORDS, LIMIT_S = 64, 14, 800_000, 540.0
-SHORT_KILLS, SHORT_POINTS, SHORT_RECORDS = 6, 4, 100_000
 
 
 def test_killed_at_every_point_everything_takes_effect_once(
@@ -24,7 +23,7 @@ def test_killed_at_every_point_everything_takes_effect_once(
 ) -> None:
     """800,000 events go through two workers that are killed, frozen and failed over and over: every intervention,
     reward, posterior, tuple and row of state is what the input asks for, nothing missing and nothing twice."""
-    kills, points, records = (SHORT_KILLS, SHORT_POINTS, SHORT_RECORDS) if short else (KILLS, POINTS, RECORDS)
+    kills, points, records = LEAST["cut"] if short else (KILLS, POINTS, RECORDS)
     with stream_on(kafka, tmp_path, starting=nursery.worker, **SETTINGS) as stream:
         crew, feeding = Crew(stream, mixed(random.Random(seed))), Feeding(stream, Load(seed))
 
