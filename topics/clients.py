@@ -6,6 +6,7 @@ import logging
 import time
 import zlib
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any, Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
@@ -115,6 +116,15 @@ def producer(settings: Settings, *, transactional_id: str | None = None) -> Prod
             "message.timeout.ms": _ms(settings.transaction_timeout_s),
         }
     return Producer(config)
+
+
+def close_ended(client: Consumer | Producer) -> None:
+    """Close a client that failed for good.
+
+    It says so once more then, in 2.16 as a SystemError; a closed one says that it is.
+    """
+    with suppress(KafkaException, RuntimeError, SystemError):
+        client.close()
 
 
 def commit_transaction(client: Producer, limit_s: float) -> None:

@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from topics.errors import StreamStopped
+from topics.errors import MembershipLost, StreamStopped
 from topics.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -28,10 +28,12 @@ FINAL = frozenset(
         KafkaError._BAD_COMPRESSION,
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
         KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.FENCED_INSTANCE_ID,
     }
 )
 """Errors that reading on does not mend; a broker that is away for a while is not among them."""
+
+END_OF_CONSUMER = frozenset({KafkaError._FATAL, KafkaError.FENCED_INSTANCE_ID})
+"""After which this consumer gets nothing any more, and another one may."""
 
 COORDINATOR_MOVES = frozenset(
     {
@@ -121,8 +123,8 @@ def is_away(error: KafkaException) -> bool:
 def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
     """What has come, at most `limit` records, waiting at most `timeout_s` for the first.
 
-    `consume` alone would wait the whole time for as many as it was asked for. Raises StreamStopped for an error that
-    reading on does not mend; others are logged.
+    `consume` alone would wait the whole time for as many as it was asked for. Raises MembershipLost where the consumer
+    is at its end, StreamStopped for another error that reading on does not mend; others are logged.
     """
     first = consumer.poll(timeout_s)
     if first is None:
@@ -139,7 +141,9 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
         elif error.code() == KafkaError._PARTITION_EOF:
             end = cast(Record, message)
             ends[(end.topic(), end.partition())] = end.offset()
-        elif error.fatal() or error.code() in FINAL:
+        elif error.fatal() or error.code() in END_OF_CONSUMER:
+            raise MembershipLost(f"the consumer is at its end: {error.str()} ({error.name()})")
+        elif error.code() in FINAL:
             where, advice = f"{message.topic()}[{message.partition()}]", ADVICE.get(error.code(), "")
             raise StreamStopped(f"{where} cannot be read: {error.str()} ({error.name()}){advice}")
         else:

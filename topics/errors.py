@@ -17,6 +17,7 @@ LamstreamError
         |   +-- ChangelogAway  its brokers are away: it is asked again
         +-- OutputTooLarge     an output record exceeds its topic's limit
         +-- TooMuchPoison      an agent failed on one record after another
+        +-- MembershipLost     the group knows this consumer no more: another is made and joins
         +-- OffsetsOutOfLog    a committed offset lies outside what the topic holds
         +-- TopicChanged       a topic was made anew, or has another number of partitions
 """
@@ -73,11 +74,13 @@ class SchemaMissing(StreamStopped):
 class CommitFailed(StreamStopped):
     """State, outputs and offsets of the span did not commit, or it is not known whether they did: all or nothing.
 
-    `for_good`: the broker refused them for a reason that trying again does not change.
+    `for_good`: the broker refused them for a reason that trying again does not change. `fenced`: because the group has
+    another member under this one's name.
     """
 
-    def __init__(self, message: str, *, for_good: bool = False) -> None:
+    def __init__(self, message: str, *, for_good: bool = False, fenced: bool = False) -> None:
         super().__init__(message)
+        self.fenced = fenced
         self.for_good = for_good
 
 
@@ -95,6 +98,10 @@ class OutputTooLarge(StreamStopped):
 
 class TooMuchPoison(StreamStopped):
     """An agent failed on so many records in a row that the fault is hardly theirs."""
+
+
+class MembershipLost(StreamStopped):
+    """A consumer is at its end: its group has another under its name, or takes this one for another."""
 
 
 class OffsetsOutOfLog(StreamStopped):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from itertools import groupby
@@ -12,11 +11,12 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from topics.clients import Deliveries, commit_transaction, producer
+from topics.clients import Deliveries, close_ended, commit_transaction, producer
 from topics.errors import CommitFailed, NotDelivered, StreamStopped
 from topics.faults import Point, reach
 from topics.metrics import Meter
 from topics.settings import Settings
+from topics.transport.fencing import Fencing
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05
@@ -43,8 +43,6 @@ REFUSED_FOR_GOOD = REFUSED | {
 """Of what is sent and where to: the same span would be refused again."""
 
 FENCED = frozenset({KafkaError._FENCED, KafkaError.PRODUCER_FENCED, KafkaError.INVALID_PRODUCER_EPOCH})
-FENCED_TIMES = 3
-"""So often within one transaction timeout a producer is not fenced by timeouts."""
 
 log = logging.getLogger(__name__)
 
@@ -82,13 +80,13 @@ class TransactionalCommitter:
         """`clock` tells seconds."""
         self._settings = settings
         self._meter = meter
-        self._clock = clock
         self._id = f"{group}-{settings.identity}"
         self._producer = producer(settings, transactional_id=self._id)
         self._metadata: object | None = None
         self._open = False
         self._usable = True
-        self._fenced_at: deque[float] = deque(maxlen=FENCED_TIMES)
+        # A producer that is fenced by a timeout had a whole one to itself.
+        self._fencing = Fencing(settings.identity, settings.transaction_timeout_s, clock)
 
     def start(self) -> None:
         """Fence whoever used this identity before.
@@ -132,11 +130,12 @@ class TransactionalCommitter:
             self._abort()
             self._usable = False
             if error.args[0].code() in FENCED:
-                self._refuse_a_twin()
+                self._fencing.happened()
             raise CommitFailed(
                 f"the span's transaction failed: {error.args[0]}; all of the span is visible or nothing. If it says "
                 "fenced, and says so again, another worker runs with this LAM_WORKER_ID",
                 for_good=error.args[0].code() in REFUSED_FOR_GOOD,
+                fenced=error.args[0].code() == KafkaError.FENCED_INSTANCE_ID,
             ) from error
         return True
 
@@ -164,19 +163,9 @@ class TransactionalCommitter:
         self._drop()
 
     def _drop(self) -> None:
-        # One that failed says so once more when it is closed, in 2.16 as a SystemError; a closed one says that it is.
-        with suppress(KafkaException, RuntimeError, SystemError):
+        with suppress(RuntimeError):  # it is closed
             self._producer.purge()
-            self._producer.close()
-
-    def _refuse_a_twin(self) -> None:
-        self._fenced_at.append(self._clock())
-        lasted_s = self._fenced_at[-1] - self._fenced_at[0]
-        if len(self._fenced_at) == FENCED_TIMES and lasted_s < self._settings.transaction_timeout_s:
-            raise StreamStopped(
-                f"fenced {FENCED_TIMES} times within {lasted_s:.1f} s: another worker runs with LAM_WORKER_ID "
-                f"{self._settings.identity} and takes turns with this one; give each its own, and restart"
-            )
+        close_ended(self._producer)
 
     def _abort(self) -> None:
         if self._open:

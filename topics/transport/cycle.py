@@ -10,12 +10,21 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from confluent_kafka import TopicPartition
 
 from topics.consuming import TopicNumber
-from topics.errors import AgentFailed, BreakerOpen, CommitFailed, SchemaMissing, StreamStopped, TooMuchPoison
+from topics.errors import (
+    AgentFailed,
+    BreakerOpen,
+    CommitFailed,
+    MembershipLost,
+    SchemaMissing,
+    StreamStopped,
+    TooMuchPoison,
+)
 from topics.metrics import Meter
 from topics.partition_counts import partition_counts, refuse_unequal
 from topics.settings import Settings
@@ -89,7 +98,7 @@ class Cycle:
             await self._thread.run(self._global_states.start)
             await self._thread.run(lambda: self._member.join(topics))
             while not self._member.stopping.is_set():
-                await self._turn_or_settle()
+                await self._turn_or_join_anew()
             await self._let_go()
         finally:
             await self._leave()
@@ -98,6 +107,12 @@ class Cycle:
         """End after the running turn; `for_good`: and end the membership of the group."""
         self._for_good = for_good
         self._member.stopping.set()
+
+    async def _turn_or_join_anew(self) -> None:
+        try:
+            await self._turn_or_settle()
+        except MembershipLost as lost:
+            await self._thread.run(partial(self._member.join_anew, lost))
 
     async def _turn_or_settle(self) -> None:
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Iterable, Mapping
+from functools import partial
 from typing import Any, Protocol, cast
 
 from confluent_kafka import TopicPartition
@@ -96,8 +97,8 @@ class Consumer(FaustConsumer):
             if settings.exactly_once
             else PlainCommitter(settings, meter)
         )
-        consumer = group_consumer(settings, settings.group_id, subscription)
-        member = Member(settings, consumer, committer, self.partitions, meter, self._stream.metrics)
+        make_consumer = partial(group_consumer, settings, settings.group_id, subscription)
+        member = Member(settings, make_consumer, committer, self.partitions, meter, self._stream.metrics)
         self._stream.standing.attach(self.partitions, member)
         hooks = Hooks(self._deliver, self._assigned, self._revoked)
         self._cycle = Cycle(settings, member, self.partitions, hooks, self._stream.global_states, meter)

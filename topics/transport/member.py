@@ -17,9 +17,9 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from topics.clients import admin_client
+from topics.clients import admin_client, close_ended
 from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, asking_often, committed_offsets, is_away
-from topics.errors import CommitFailed, StreamStopped
+from topics.errors import CommitFailed, MembershipLost, StreamStopped
 from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
 from topics.metrics import Meter, states_of
@@ -27,6 +27,7 @@ from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
 from topics.transport.committer import Committer
 from topics.transport.ends import Ends
+from topics.transport.fencing import Fencing
 from topics.transport.outcome import outcome
 from topics.transport.polling import Polled, poll
 from topics.transport.snapshots import Snapshots
@@ -85,19 +86,21 @@ class Member:
     def __init__(
         self,
         settings: Settings,
-        consumer: Consumer,
+        make_consumer: Callable[[], Consumer],
         committer: Committer,
         assignment: Assignment,
         meter: Meter,
         metrics: Metrics = no_metrics,
     ) -> None:
+        """`make_consumer` is called again where a consumer is at its end."""
         self.span = Span()
-        self.ends = Ends(consumer, assignment)
+        self._make_consumer = make_consumer
+        self._consumer = make_consumer()
+        self.ends = Ends(self._consumer, assignment)
         self.left = threading.Event()
         self.stopping = threading.Event()
         self._meter = meter
         self._settings = settings
-        self._consumer = consumer
         self._committer = committer
         self._assignment = assignment
         self._snapshots = Snapshots(settings, meter)
@@ -106,8 +109,12 @@ class Member:
         self._names = (f"{settings.identity}/{secrets.token_hex(4)}/{number}" for number in count())
         self._asked: str | None = None
         self._admin = admin_client(settings)
+        self._topics: list[str] = []
+        # A consumer that is fenced by accident was away from its group for a whole session before.
+        self._fencing = Fencing(settings.identity, 2 * settings.session_timeout_s)
         self.undecided = False
         self.failed_in_a_row = 0
+        self._fenced = False
 
     @property
     def prefix(self) -> str:
@@ -121,15 +128,34 @@ class Member:
         with suppress(KafkaException):
             # Where no leader is known yet, librdkafka finds a partition's beginning half a second later.
             self._consumer.list_topics(topics[0], timeout=self._settings.request_timeout_s)
-        self._consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+        self._topics = topics
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        self._consumer.subscribe(
+            self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
 
     def poll(self, timeout_s: float) -> Polled:
-        """Take what came. Raises StreamStopped for an error that waiting does not mend."""
+        """Take what came. Raises MembershipLost, and StreamStopped for another error that waiting does not mend."""
         polled = poll(self._consumer, self._settings.poll_records, timeout_s)
         self.ends.note()
         if polled.records:
             reach(Point.CONSUME)
         return polled
+
+    def join_anew(self, lost: MembershipLost) -> None:
+        """With another consumer, from what the group has committed.
+
+        Raises StreamStopped where a twin takes this member's place over and over.
+        """
+        log.warning("%s; another consumer joins, and its partitions begin anew", lost)
+        self._fencing.happened()
+        self._lose([tp for partition in self._assignment.in_use() for tp in partition.topic_partitions])
+        close_ended(self._consumer)
+        self._consumer = self._make_consumer()
+        self.ends = Ends(self._consumer, self._assignment)
+        self._subscribe()
 
     def rebalances(self) -> list[Rebalance]:
         """What the group decided since this was asked last."""
@@ -158,8 +184,9 @@ class Member:
         positions = self._noted_positions(partitions, trying, at_rest=at_rest)
         try:
             taken = self._committer.commit(records, positions)
-        except CommitFailed:
+        except CommitFailed as failed:
             self.undecided = True
+            self._fenced = failed.fenced
             self.failed_in_a_row += 1
             raise
         self.failed_in_a_row = 0
@@ -193,7 +220,7 @@ class Member:
         """Find out whether the commit that failed happened, and have everything stand accordingly.
 
         A partition that another worker had meanwhile begins anew. Waits for brokers until it is `stopping`. Raises
-        StreamStopped where waiting does not help.
+        MembershipLost, and StreamStopped where waiting does not help.
         """
         reach(Point.RESET)
         self._meter.reset("commit")
@@ -202,6 +229,9 @@ class Member:
         if found is None:
             return
         self.undecided = False
+        if self._fenced:
+            self._fenced = False
+            raise MembershipLost("the group has another member under this one's name")
         happened, mine, others = outcome(self._asked, found)
         for partition in others:
             self._begin_anew(partition, found[partition])
@@ -216,14 +246,17 @@ class Member:
             self._seek(partition)
 
     def take_back(self) -> None:
-        """Have everything stand as the last commit left it, and read on from there."""
+        """Have everything stand as the last commit left it, and read on from there. Raises MembershipLost."""
         for partition in self._assignment.in_use():
             partition.take_back()
             self._seek(partition)
         self.span = Span()
 
     def rewind(self, topic: str, number: int, offset: int) -> None:
-        """Have records of a partition, from this one on, come again."""
+        """Have records of a partition, from this one on, come again.
+
+        Raises MembershipLost where that cannot be had: such a consumer has ended, and has not told yet.
+        """
         deadline = time.monotonic() + SEEK_S
         while True:
             try:
@@ -231,8 +264,10 @@ class Member:
                 return
             except KafkaException as error:
                 # A partition that was assigned just now may not be fetched yet.
-                if error.args[0].code() != KafkaError._STATE or time.monotonic() >= deadline:
+                if error.args[0].code() != KafkaError._STATE:
                     raise
+                if time.monotonic() >= deadline:
+                    raise MembershipLost(f"{topic}[{number}] cannot be sought: {error.args[0].str()}") from error
                 time.sleep(SEEK_PAUSE_S)
 
     def resume(self, partition: Partition) -> None:
@@ -353,6 +388,9 @@ class Member:
             len(partitions),
             self._settings.session_timeout_s,
         )
+        self._lose(partitions)
+
+    def _lose(self, partitions: list[TopicPartition]) -> None:
         self._assignment.drop()
         self.span = Span()
         self._meter.rebalanced("lost")

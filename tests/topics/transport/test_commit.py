@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from itertools import count
 
 import pyarrow as pa
@@ -19,7 +20,8 @@ from topics.settings import Settings, load_settings
 from topics.state.column import ColumnState
 from topics.table import GROUPS
 from topics.transport.assignment import Assignment, Status
-from topics.transport.committer import FENCED_TIMES, TransactionalCommitter, produce
+from topics.transport.committer import TransactionalCommitter, produce
+from topics.transport.fencing import TIMES
 from topics.transport.member import Member
 from topics.transport.outbox import Outgoing
 
@@ -55,7 +57,7 @@ def member_at(offset: int, committer: Recorded) -> tuple[Member, Assignment]:
     for partition in assignment.partitions.values():
         partition.status = Status.READY
     return Member(
-        settings, group_consumer(settings, settings.group_id), committer, assignment, Meter(settings)
+        settings, partial(group_consumer, settings, settings.group_id), committer, assignment, Meter(settings)
     ), assignment
 
 
@@ -148,7 +150,7 @@ def test_of_two_that_fence_each_other_one_ends(settings: Settings) -> None:
     """Were both to go on, neither would get far."""
     worker = TransactionalCommitter(settings, settings.group_id, Meter(settings))
     worker.start()
-    for _ in range(FENCED_TIMES - 1):
+    for _ in range(TIMES - 1):
         fence(worker, settings)
     with pytest.raises(StreamStopped, match="takes turns with this one"):
         fence(worker, settings)
@@ -160,7 +162,7 @@ def test_who_is_fenced_now_and_then_goes_on(settings: Settings) -> None:
     times = count(0.0, settings.transaction_timeout_s)
     worker = TransactionalCommitter(settings, settings.group_id, Meter(settings), lambda: next(times))
     worker.start()
-    for _ in range(2 * FENCED_TIMES):
+    for _ in range(2 * TIMES):
         fence(worker, settings)
     worker.close()
 
