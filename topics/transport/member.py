@@ -152,6 +152,7 @@ class Member:
         log.warning("%s; another consumer joins, and its partitions begin anew", lost)
         self._fencing.happened()
         self._lose([tp for partition in self._assignment.in_use() for tp in partition.topic_partitions])
+        self._fenced = False
         close_ended(self._consumer)
         self._consumer = self._make_consumer()
         self.ends = Ends(self._consumer, self._assignment)
@@ -316,14 +317,18 @@ class Member:
         try:
             if for_good:
                 self._end_membership()
-            self._consumer.close()
+            close_ended(self._consumer)
         finally:
             self._committer.close()
             self.left.set()
 
     def _end_membership(self) -> None:
         """Unsubscribing tells the group, closing alone would not; the close that follows waits for its answer."""
-        self._consumer.unsubscribe()
+        try:
+            self._consumer.unsubscribe()
+        except KafkaException as error:
+            log.warning("the group is not told that this worker leaves for good: %s", error.args[0].str())
+            return
         deadline = time.monotonic() + self._settings.request_timeout_s
         while self._consumer.assignment() and time.monotonic() < deadline:
             self._consumer.poll(LEAVING_POLL_S)

@@ -61,7 +61,7 @@ async def test_of_two_workers_with_one_id_one_ends(kafka: str) -> None:
         done, waiting = await asyncio.wait(ended, return_when=asyncio.FIRST_COMPLETED)
         assert [type(one.result()) for one in done] == [StreamStopped]
         assert "another worker runs with LAM_WORKER_ID worker-0" in str(done.pop().result())
-        left = (older, newer)[ended.index(*waiting)]
+        left = older if ended[0] in waiting else newer
         publish(settings.broker, settings.prefix + "session-event", [event(0)])
         await left.until(lambda: counted(left) == 1)
         waiting.pop().cancel()
