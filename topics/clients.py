@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 import zlib
 from collections.abc import Iterable
 from contextlib import suppress
+from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from topics.errors import NotDelivered
@@ -38,6 +40,8 @@ PREFETCHING = {
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
 LEAST_WAIT_S = 0.1
+GRACE_S = 1.0
+"""What a call that has a limit of its own may take beyond it."""
 PRODUCER_RECORD_BYTES = 8 * 1_048_576
 """Above every topic's limit: what a topic takes is checked by its own limit, and by its broker."""
 
@@ -125,6 +129,37 @@ def close_ended(client: Consumer | Producer) -> None:
     """
     with suppress(KafkaException, RuntimeError, SystemError):
         client.close()
+
+
+class Abandoned(KafkaException):
+    """A call does not come back: its client may not be used any more, nor closed."""
+
+
+def send_offsets(client: Producer, offsets: list[TopicPartition], metadata: object, limit_s: float) -> None:
+    """Have the open transaction carry a group's offsets. Raises KafkaException where that is refused, Abandoned where
+    it takes too long.
+
+    librdkafka 2.16 does not keep to the limit here: after a broker was away it may wait for ever.
+    """
+    outcome: SimpleQueue[Exception | None] = SimpleQueue()
+
+    def send() -> None:
+        try:
+            client.send_offsets_to_transaction(offsets, metadata, limit_s)
+        except Exception as error:
+            outcome.put(error)
+        else:
+            outcome.put(None)
+
+    threading.Thread(target=send, name="lamstream-offsets", daemon=True).start()
+    try:
+        error = outcome.get(timeout=limit_s + GRACE_S)
+    except Empty:
+        raise Abandoned(
+            KafkaError(KafkaError._TIMED_OUT, f"the group's offsets were not taken within {limit_s:g} s")
+        ) from None
+    if error is not None:
+        raise error
 
 
 def commit_transaction(client: Producer, limit_s: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from topics.clients import Deliveries, close_ended, commit_transaction, producer
+from topics.clients import Abandoned, Deliveries, close_ended, commit_transaction, producer, send_offsets
 from topics.errors import CommitFailed, NotDelivered, StreamStopped
 from topics.faults import Point, reach
 from topics.metrics import Meter
@@ -20,6 +20,8 @@ from topics.transport.fencing import Fencing
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05
+OFFSETS_S = 5.0
+"""How long the group's coordinator may take to add offsets to a transaction; a new producer costs 50 ms."""
 RENEW_S = 5.0
 """How long one attempt to have a producer again may take."""
 RENEW_PAUSE_S = 0.2
@@ -85,6 +87,7 @@ class TransactionalCommitter:
         self._metadata: object | None = None
         self._open = False
         self._usable = True
+        self._abandoned = False
         # A producer that is fenced by a timeout had a whole one to itself.
         self._fencing = Fencing(settings.identity, settings.transaction_timeout_s, clock)
 
@@ -120,13 +123,14 @@ class TransactionalCommitter:
             reach(Point.OFFSETS)
             if offsets:
                 with self._meter.stage("offsets"):
-                    self._producer.send_offsets_to_transaction(offsets, self._metadata, limit)
+                    send_offsets(self._producer, offsets, self._metadata, min(limit, OFFSETS_S))
             reach(Point.COMMIT)
             with self._meter.stage("wait"):
                 commit_transaction(self._producer, limit)
             self._open = False
             reach(Point.COMMITTED)
         except KafkaException as error:
+            self._abandoned = isinstance(error, Abandoned)
             self._abort()
             self._usable = False
             if error.args[0].code() in FENCED:
@@ -163,15 +167,19 @@ class TransactionalCommitter:
         self._drop()
 
     def _drop(self) -> None:
+        if self._abandoned:
+            # Its successor fences it: what it may still send is refused.
+            self._abandoned = False
+            return
         with suppress(RuntimeError):  # it is closed
             self._producer.purge()
         close_ended(self._producer)
 
     def _abort(self) -> None:
-        if self._open:
-            self._open = False
+        if self._open and not self._abandoned:
             with suppress(KafkaException):
                 self._producer.abort_transaction(self._settings.transaction_timeout_s)
+        self._open = False
 
 
 class PlainCommitter:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 from itertools import chain, repeat
 from typing import Any
 
@@ -24,6 +25,7 @@ EVENTS = [event(number, f"s-{number % 7}") for number in range(200)]
 ASKED = [(member, "committed_offsets"), (member, "check_offsets"), (log_end, "topic_ids"), (log_end, "end_offsets")]
 """What is asked when partitions come: by the assignment, and by the restore of their states."""
 TIMES = 3
+RESTARTS = 4
 
 
 @pytest.fixture
@@ -75,6 +77,22 @@ async def test_a_worker_that_waits_for_brokers_can_be_stopped(
     await starting
     assert engine.seen == 0
     assert engine.app.stream_consumer.crash_reason is None
+
+
+def has_counted(engine: Engine, events: int) -> bool:
+    """Whether that many events took effect."""
+    return sum(engine.states(COUNTS.name).values()) == events
+
+
+async def test_a_broker_that_restarts_again_and_again_is_gone_on_with() -> None:
+    """Clients that it finds idle too: librdkafka may wait for ever for the coordinator that it knew before."""
+    with kafka_of_its_own() as kafka:
+        settings = engine_settings(Broker(kafka.bootstrap, transactional=True))
+        async with running(settings) as engine:
+            for restarts in range(RESTARTS):
+                await asyncio.to_thread(kafka.restart, 0)
+                publish(kafka.bootstrap, settings.prefix + "session-event", EVENTS)
+                await engine.until(partial(has_counted, engine, (restarts + 1) * len(EVENTS)))
 
 
 async def test_a_broker_that_dies_in_an_assignment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
