@@ -17,7 +17,7 @@ from typing import NamedTuple, TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-from topics.clients import admin_client, close_ended
+from topics.clients import admin_client, close_ended, group_observer
 from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, asking_often, committed_offsets, is_away
 from topics.errors import CommitFailed, MembershipLost, StreamStopped
 from topics.faults import Point, reach
@@ -292,7 +292,7 @@ class Member:
             partitions = self._assignment.in_use()
             asked = [tp for partition in partitions for tp in partition.topic_partitions]
             try:
-                committed = committed_offsets(self._consumer, asked, AWAY_ASK_S) if asked else []
+                committed = self._committed(asked) if asked else []
             except KafkaException as error:
                 log.warning("the group's offsets cannot be asked yet: %s; trying again", error.args[0].str())
                 if self.stopping.is_set():
@@ -301,6 +301,14 @@ class Member:
             by_place = {(tp.topic, tp.partition): tp for tp in committed}
             return {one: [by_place[tp.topic, tp.partition] for tp in one.topic_partitions] for one in partitions}
         return None
+
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Asked by a client of its own: the member's may still wait for a coordinator that it has given up."""
+        client = group_observer(self._settings, self._settings.group_id)
+        try:
+            return committed_offsets(client, partitions, AWAY_ASK_S)
+        finally:
+            client.close()
 
     def leave(self, *, for_good: bool = False) -> None:
         """Close without committing what is open.
