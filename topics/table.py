@@ -37,7 +37,8 @@ class TopicSpec:
     """One topic.
 
     `record` names the Avro record type of the values, `key` the field that is the record key, None where keys and
-    values are our own bytes. `retention_ms` None with `compact` keeps the newest record of each key.
+    values are our own bytes. `retention_ms` None with `compact` keeps the newest record of each key. `small_segments`
+    has it compacted within minutes: it changes often, and is read whole at a start.
     """
 
     name: str
@@ -172,6 +173,7 @@ _WRITTEN = (
         record="arm-posterior",
         key="arm_id",
         compact=True,
+        small_segments=True,
     ),
     TopicSpec(
         "container-activity",
@@ -186,6 +188,7 @@ _WRITTEN = (
         record="container-stats",
         key="container_id",
         compact=True,
+        small_segments=True,
     ),
     TopicSpec(
         "training-tuple",
@@ -208,6 +211,7 @@ _WRITTEN = (
         record="site-stage",
         key="site_id",
         compact=True,
+        small_segments=True,
     ),
     TopicSpec(
         "site-delta",
