@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 def newest(settings: Settings, topic: str) -> dict[str, dict[str, Any]]:
-    """The newest committed record of each key of a topic of the table, read to the end it has now.
+    """The newest committed record of each key of a topic of the table, read to its last stable offset.
 
     A record that cannot be read is named in the log and left out. Raises ConfigurationError for a topic that holds no
     records of ours, TopicMismatch where it does not exist or cannot be read to its end in time.

@@ -7,7 +7,6 @@ import threading
 import time
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
@@ -16,6 +15,8 @@ from confluent_kafka.admin import AdminClient
 
 from topics.errors import NotDelivered
 from topics.settings import Settings, client_properties
+
+log = logging.getLogger(__name__)
 
 PARTITIONER = "murmur2_random"
 """Where Java and aiokafka producers put the same key; librdkafka's own default differs."""
@@ -127,8 +128,10 @@ def close_ended(client: Consumer | Producer) -> None:
 
     It says so once more then, in 2.16 as a SystemError; a closed one says that it is.
     """
-    with suppress(KafkaException, RuntimeError, SystemError):
+    try:
         client.close()
+    except (KafkaException, RuntimeError, SystemError) as error:
+        log.debug("a client that is closed: %s", error)
 
 
 class Abandoned(KafkaException):

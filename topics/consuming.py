@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol, cast
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
-from topics.errors import MembershipLost, StreamStopped
+from topics.errors import ConsumerEnded, StreamStopped
 from topics.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,7 @@ def is_away(error: KafkaException) -> bool:
 def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
     """What has come, at most `limit` records, waiting at most `timeout_s` for the first.
 
-    `consume` alone would wait the whole time for as many as it was asked for. Raises MembershipLost where the consumer
+    `consume` alone would wait the whole time for as many as it was asked for. Raises ConsumerEnded where the consumer
     is at its end, StreamStopped for another error that reading on does not mend; others are logged.
     """
     first = consumer.poll(timeout_s)
@@ -142,7 +142,7 @@ def take(consumer: Consumer, limit: int, timeout_s: float) -> Arrived:
             end = cast(Record, message)
             ends[(end.topic(), end.partition())] = end.offset()
         elif error.fatal() or error.code() in END_OF_CONSUMER:
-            raise MembershipLost(f"the consumer is at its end: {error.str()} ({error.name()})")
+            raise ConsumerEnded(f"the consumer is at its end: {error.str()} ({error.name()})")
         elif error.code() in FINAL:
             where, advice = f"{message.topic()}[{message.partition()}]", ADVICE.get(error.code(), "")
             raise StreamStopped(f"{where} cannot be read: {error.str()} ({error.name()}){advice}")

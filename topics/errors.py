@@ -17,7 +17,8 @@ LamstreamError
         |   +-- ChangelogAway  its brokers are away: it is asked again
         +-- OutputTooLarge     an output record exceeds its topic's limit
         +-- TooMuchPoison      an agent failed on one record after another
-        +-- MembershipLost     the group knows this consumer no more: another is made and joins
+        +-- ConsumerEnded      a consumer gets nothing any more, whatever one waits for
+        +-- MembershipLost     the same of a worker's own: another is made and joins
         +-- OffsetsOutOfLog    a committed offset lies outside what the topic holds
         +-- TopicChanged       a topic was made anew, or has another number of partitions
 """
@@ -100,8 +101,16 @@ class TooMuchPoison(StreamStopped):
     """An agent failed on so many records in a row that the fault is hardly theirs."""
 
 
+class ConsumerEnded(StreamStopped):
+    """A consumer is at its end: it gets nothing any more."""
+
+
 class MembershipLost(StreamStopped):
-    """A consumer is at its end: its group has another under its name, or takes this one for another."""
+    """A worker's consumer is at its end. `fenced`: its group has another under its name, or takes it for another."""
+
+    def __init__(self, message: str, *, fenced: bool = True) -> None:
+        super().__init__(message)
+        self.fenced = fenced
 
 
 class OffsetsOutOfLog(StreamStopped):

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def add_published(store: SchemaStore, settings: Settings) -> None:
-    """Read the topic of schemas to its end into the store. Raises TopicMismatch where it cannot be read."""
+    """Read the topic of schemas into the store. Raises TopicMismatch where it cannot be read."""
     published = GlobalState(settings, settings.prefix + SCHEMAS_TOPIC, lambda records: learn(store, records))
     try:
         published.start()

@@ -88,7 +88,7 @@ class Retried:
 
 
 def read_retried(settings: Settings) -> Retried:
-    """Every committed marker, to the end that the topic has now.
+    """Every committed marker, to the topic's last stable offset.
 
     Raises TopicMismatch where it does not exist or cannot be read to its end, MarkerUnreadable.
     """

@@ -127,8 +127,9 @@ class StreamApp(faust.App):
     def global_state(self, topic: str, apply: Apply) -> None:
         """Have every record of a compacted topic of the table handed to `apply(key, record, offset)`.
 
-        Each worker reads the topic whole, committed records only, to its end before the first turn, and keeps up with
-        it at the start of every turn; `record` is None where the key was deleted. The order is that of each partition.
+        Each worker reads the topic whole, committed records only, to its last stable offset before the first turn, and
+        keeps up with it at the start of every turn; `record` is None where the key was deleted. The order is that of
+        each partition.
         A record that cannot be read is logged with topic, partition, offset and reason and skipped: the stream goes on
         with what it had. One whose writer's schema is not known waits for it as a record of an agent does, and then
         stops the worker, or is skipped under LAM_UNKNOWN_SCHEMA=dlq. `apply` runs while no batch is with an agent; what

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import NamedTuple
 
@@ -112,6 +113,9 @@ class Cycle:
         try:
             await self._turn_or_settle()
         except MembershipLost as lost:
+            if self._member.stopping.is_set():
+                log.warning("%s; the worker ends without it", lost)
+                return
             await self._thread.run(partial(self._member.join_anew, lost))
 
     async def _turn_or_settle(self) -> None:
@@ -127,7 +131,8 @@ class Cycle:
             self._refuse_to_try_for_ever(failure)
         except STOPS_IN_ORDER:
             # Nobody died of what was tried, and who is started next is to find it as it was.
-            await self._thread.run(self._member.take_back)
+            with suppress(MembershipLost):
+                await self._thread.run(self._member.take_back)
             await self._let_go()
             raise
 

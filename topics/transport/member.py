@@ -19,7 +19,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 from topics.clients import admin_client, close_ended, group_observer
 from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, asking_often, committed_offsets, is_away
-from topics.errors import CommitFailed, MembershipLost, StreamStopped
+from topics.errors import CommitFailed, ConsumerEnded, MembershipLost, StreamStopped
 from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
 from topics.metrics import Meter, states_of
@@ -44,6 +44,7 @@ SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 
 SEEK_S = 10.0
 SEEK_PAUSE_S = 0.01
+NOT_YET = frozenset({KafkaError._STATE, KafkaError._PREV_IN_PROGRESS})
 """How long, and how often, a partition is sought that is not fetched yet."""
 
 LEAVING_POLL_S = 0.1
@@ -138,7 +139,10 @@ class Member:
 
     def poll(self, timeout_s: float) -> Polled:
         """Take what came. Raises MembershipLost, and StreamStopped for another error that waiting does not mend."""
-        polled = poll(self._consumer, self._settings.poll_records, timeout_s)
+        try:
+            polled = poll(self._consumer, self._settings.poll_records, timeout_s)
+        except ConsumerEnded as ended:
+            raise MembershipLost(str(ended)) from ended
         self.ends.note()
         if polled.records:
             reach(Point.CONSUME)
@@ -150,10 +154,14 @@ class Member:
         Raises StreamStopped where a twin takes this member's place over and over.
         """
         log.warning("%s; another consumer joins, and its partitions begin anew", lost)
-        self._fencing.happened()
-        self._lose([tp for partition in self._assignment.in_use() for tp in partition.topic_partitions])
+        if lost.fenced:
+            self._fencing.happened()
+        if self._assignment.partitions:
+            self._lose([tp for one in self._assignment.partitions.values() for tp in one.topic_partitions])
         self._fenced = False
         close_ended(self._consumer)
+        # Whatever the group decided while it closed was of the one that closed.
+        self._assignment.drop()
         self._consumer = self._make_consumer()
         self.ends = Ends(self._consumer, self._assignment)
         self._subscribe()
@@ -265,10 +273,11 @@ class Member:
                 return
             except KafkaException as error:
                 # A partition that was assigned just now may not be fetched yet.
-                if error.args[0].code() != KafkaError._STATE:
+                if error.args[0].code() not in NOT_YET:
                     raise
                 if time.monotonic() >= deadline:
-                    raise MembershipLost(f"{topic}[{number}] cannot be sought: {error.args[0].str()}") from error
+                    problem = f"{topic}[{number}] cannot be sought: {error.args[0].str()}"
+                    raise MembershipLost(problem, fenced=False) from error
                 time.sleep(SEEK_PAUSE_S)
 
     def resume(self, partition: Partition) -> None:
@@ -396,8 +405,8 @@ class Member:
         reach(Point.LOST)
         log.warning(
             "the group gave %d partitions away without asking: this worker did not poll or answer for longer than "
-            "LAM_SESSION_TIMEOUT_S (%g s) or LAM_POLL_LIMIT_S; nothing of the open span was committed, and what the "
-            "group gives next begins anew",
+            "LAM_SESSION_TIMEOUT_S (%g s) or LAM_POLL_LIMIT_S, or was fenced; nothing of the open span was committed, "
+            "and what the group gives next begins anew",
             len(partitions),
             self._settings.session_timeout_s,
         )
