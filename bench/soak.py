@@ -84,10 +84,15 @@ class Report:
         )
 
 
-def soak(plan: Soak, nursery: Nursery, folder: Path, tell: Callable[[str], None]) -> tuple[Report, Faults, Verdict]:
-    """Run it on a Kafka of its own. Raises ProcessFailed for a worker that ended otherwise than it was made to."""
+def soak(
+    plan: Soak, server: KafkaServer, nursery: Nursery, folder: Path, tell: Callable[[str], None]
+) -> tuple[Report, Faults, Verdict]:
+    """Run it on a Kafka that is started for it, and ends with it.
+
+    Raises ProcessFailed for a worker that ended otherwise than it was made to.
+    """
     settings = {**SETTINGS, "poll_records": POLLED}
-    with KafkaServer() as kafka, stream_on(kafka.bootstrap, folder, starting=nursery.worker, **settings) as stream:
+    with server as kafka, stream_on(kafka.bootstrap, folder, starting=nursery.worker, **settings) as stream:
         crew, feeding = Crew(stream), Feeding(stream, Load(plan.seed, SLOTS))
         calamities = Calamities(crew, kafka, random.Random(plan.seed))
         memory: list[int] = []
@@ -155,6 +160,11 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(counts.items())) or "none"
 
 
+def tell(line: str) -> None:
+    """Progress, on standard error."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description="steady load, a fault now and then")
     parser.add_argument("--minutes", type=float, default=Soak.seconds / 60)
@@ -169,7 +179,7 @@ def main() -> None:
     with Nursery() as nursery, tempfile.TemporaryDirectory(prefix="lamstream-soak-") as passing:
         folder = options.keep or Path(passing)
         folder.mkdir(parents=True, exist_ok=True)
-        report, _, verdict = soak(plan, nursery, folder, lambda line: print(line, file=sys.stderr, flush=True))
+        report, _, verdict = soak(plan, KafkaServer(), nursery, folder, tell)
     print(report, file=sys.stderr)
     print(json.dumps(asdict(report)))
     sys.exit(0 if verdict.right else 1)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from bench.soak import Soak, soak
-from deploy.kafka import KafkaUnavailable
-from deploy.kafka.jars import find_jars, find_java
-from tests.kafka import NOT_RUN
+from tests.kafka import kafka_of_its_own
 from tests.system.nursery import Nursery
 from tests.system.tally import Tally
 
@@ -19,11 +15,7 @@ SHORT = Soak(seconds=60.0, rate=1_000.0, every_s=8.0, whole=True)
 def test_a_minute_of_faults_of_every_kind(tmp_path: Path, nursery: Nursery, tally: Tally) -> None:
     """Workers killed, failed and frozen, the broker stopped and killed, all under a steady load: nothing is missing,
     nothing twice, and the report says what happened."""
-    try:
-        find_java(), find_jars()
-    except KafkaUnavailable as reason:
-        pytest.skip(f"{NOT_RUN}: {reason}")
-    report, faults, verdict = soak(SHORT, nursery, tmp_path, print)
+    report, faults, verdict = soak(SHORT, kafka_of_its_own(), nursery, tmp_path, print)
     print(report)
     tally.add(faults, verdict)
     assert (report.lost, report.duplicated, report.wrong) == (0, 0, [])

@@ -11,11 +11,11 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
 from topics.clients import admin_client, close_ended, group_observer
 from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, asking_often, committed_offsets, is_away
@@ -30,6 +30,7 @@ from topics.transport.ends import Ends
 from topics.transport.fencing import Fencing
 from topics.transport.outcome import outcome
 from topics.transport.polling import Polled, poll
+from topics.transport.seeking import seek
 from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
 from topics.transport.trial import Trial
@@ -41,11 +42,6 @@ Metrics: TypeAlias = "Callable[[str, dict[str, str], float], None]"
 
 SETTLE_PAUSE_S, SETTLE_DOUBLINGS = 1 / 32, 5
 """Before it is asked what became of a commit, doubled with each that failed: the broker may still be aborting it."""
-
-SEEK_S = 10.0
-SEEK_PAUSE_S = 0.01
-NOT_YET = frozenset({KafkaError._STATE, KafkaError._PREV_IN_PROGRESS})
-"""How long, and how often, a partition is sought that is not fetched yet."""
 
 LEAVING_POLL_S = 0.1
 """How long a poll of a worker that leaves waits for the call that takes its partitions."""
@@ -262,23 +258,8 @@ class Member:
         self.span = Span()
 
     def rewind(self, topic: str, number: int, offset: int) -> None:
-        """Have records of a partition, from this one on, come again.
-
-        Raises MembershipLost where that cannot be had: such a consumer has ended, and has not told yet.
-        """
-        deadline = time.monotonic() + SEEK_S
-        while True:
-            try:
-                self._consumer.seek(TopicPartition(topic, number, offset))
-                return
-            except KafkaException as error:
-                # A partition that was assigned just now may not be fetched yet.
-                if error.args[0].code() not in NOT_YET:
-                    raise
-                if time.monotonic() >= deadline:
-                    problem = f"{topic}[{number}] cannot be sought: {error.args[0].str()}"
-                    raise MembershipLost(problem, fenced=False) from error
-                time.sleep(SEEK_PAUSE_S)
+        """Have records of a partition, from this one on, come again. Raises MembershipLost as `seek` does."""
+        seek(self._consumer, TopicPartition(topic, number, offset))
 
     def resume(self, partition: Partition) -> None:
         """Fetch a partition whose state is whole, from where that state stands."""
@@ -313,11 +294,8 @@ class Member:
 
     def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
         """Asked by a client of its own: the member's may still wait for a coordinator that it has given up."""
-        client = group_observer(self._settings, self._settings.group_id)
-        try:
+        with closing(group_observer(self._settings, self._settings.group_id)) as client:
             return committed_offsets(client, partitions, AWAY_ASK_S)
-        finally:
-            client.close()
 
     def leave(self, *, for_good: bool = False) -> None:
         """Close without committing what is open.

@@ -28,20 +28,19 @@ class Outcome(NamedTuple):
 
 def outcome(asked: str | None, found: Found) -> Outcome:
     """What became of the commit of the name `asked`."""
-    happened = any(commit_of(tp) == asked for offsets in found.values() for tp in offsets)
+    happened = any(_commit_of(tp) == asked for offsets in found.values() for tp in offsets)
     mine = [one for one, offsets in found.items() if _stands(one, offsets, asked if happened else None)]
     return Outcome(happened, mine, [one for one in found if one not in mine])
 
 
-def commit_of(tp: TopicPartition) -> str:
-    """The name of the commit that an offset is of; empty where it carries none."""
+def _commit_of(tp: TopicPartition) -> str:
     return (Note.of(tp.metadata) or Note()).commit
 
 
 def _stands(partition: Partition, offsets: list[TopicPartition], asked: str | None) -> bool:
     """Whether the group has of each topic what this worker left there: by the commit `asked`, or by the one before."""
     return all(
-        commit_of(tp)
+        _commit_of(tp)
         == (asked if asked and tp.topic in partition.positions else partition.committed_on(tp.topic).commit)
         for tp in offsets
     )
