@@ -118,7 +118,7 @@ def soak(
             time.sleep(LOOK_S)
         conclude(stream, crew, feeding)
         tell("all is read; now it is recomputed")
-        verdict = verify(stream.settings, whole=plan.whole)
+        verdict = verify(stream.settings, whole=plan.whole, tell=tell)
     report = Report(
         plan.seed,
         time.monotonic() - began,

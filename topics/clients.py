@@ -13,6 +13,7 @@ from typing import Any, Literal
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
+from topics.client_log import client_log
 from topics.errors import NotDelivered
 from topics.settings import Settings, client_properties
 
@@ -201,7 +202,7 @@ def _common(settings: Settings) -> dict[str, Any]:
         "client.id": "lamstream",
         # A broker that was away for a while is noticed within a second of its return, not ten.
         "reconnect.backoff.max.ms": RECONNECT_MS,
-        "logger": logging.getLogger("librdkafka"),
+        "logger": client_log(),
         **client_properties(),
     }
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Literal, NamedTuple
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 
-from topics.clients import admin_client, producer
+from topics.clients import Abandoned, admin_client, close_ended, commit_transaction, producer, send_offsets
 from topics.consuming import TopicNumber, committed_offsets
 from topics.errors import ConfigurationError, TopicsError
 from topics.group_offsets import GroupOffset, group_offsets, observing, read_topics
@@ -172,20 +173,32 @@ def reset(settings: Settings, moves: Sequence[Move], empty: Sequence[str] = ()) 
         offsets = [TopicPartition(move.at.topic, move.at.partition, move.to) for move in moves]
         # What a worker that was killed sent to a transaction is waited for, or it would come over ours.
         committed_offsets(client, [TopicPartition(tp.topic, tp.partition) for tp in offsets], limit)
-        writer = producer(patient, transactional_id=f"{settings.group_id}-offsets")
-        writer.init_transactions(limit)
-        writer.begin_transaction()
-        try:
+        with _transaction(patient, f"{settings.group_id}-offsets", limit) as writer:
             deleted = {state: _empty(settings, admin, writer, state, moves) for state in empty}
-            writer.send_offsets_to_transaction(offsets, client.consumer_group_metadata(), limit)
+            send_offsets(writer, offsets, client.consumer_group_metadata(), limit)
             refuse_members(settings, admin)
-            writer.commit_transaction(RESET_TRANSACTION_S)
-        except BaseException:
-            writer.abort_transaction(limit)
-            raise
-        finally:
-            writer.close()
     return deleted
+
+
+@contextmanager
+def _transaction(settings: Settings, transactional_id: str, limit_s: float) -> Iterator[Producer]:
+    writer = producer(settings, transactional_id=transactional_id)
+    try:
+        writer.init_transactions(limit_s)
+        writer.begin_transaction()
+        yield writer
+        commit_transaction(writer, settings.transaction_timeout_s)
+    except Abandoned as error:
+        raise ResetRefused(
+            f"{error.args[0].str()}; nothing was changed. Workers that start now wait up to "
+            f"{settings.transaction_timeout_s:g} s for the end of what was begun: run the same again, which ends it"
+        ) from error
+    except BaseException:
+        with suppress(KafkaException):
+            writer.abort_transaction(limit_s)
+        close_ended(writer)
+        raise
+    writer.close()
 
 
 def keys_in_log(settings: Settings, changelog: str, partition: int) -> list[bytes]:

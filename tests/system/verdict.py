@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -63,7 +63,7 @@ class Verdict:
             self.wrong.append(f"{promise.func.__name__}: {type(broken).__name__}: {str(broken)[:500]}")
 
 
-def verify(settings: Settings, *, whole: bool) -> Verdict:
+def verify(settings: Settings, *, whole: bool, tell: Callable[[str], None] = print) -> Verdict:
     """Read all that is committed, recompute from the input what must be there, and compare.
 
     Decisions, rewards, posteriors, activity and tuples are held against one another; `whole` also recomputes each of
@@ -71,22 +71,22 @@ def verify(settings: Settings, *, whole: bool) -> Verdict:
     """
     began = time.monotonic()
 
-    def tell(what: str) -> None:
-        print(f"{time.monotonic() - began:5.1f} s: {what}", flush=True)
+    def done(what: str) -> None:
+        tell(f"{time.monotonic() - began:5.1f} s: {what}")
 
     wanted = refold(settings, Config(clock="event"), decided=whole, much=True)
-    tell(f"{wanted.records:,} records folded by the reference")
+    done(f"{wanted.records:,} records folded by the reference")
     verdict = Verdict(wanted.records)
     of_fold(verdict, found(settings), wanted.outcome)
     ledger = read_ledger(settings)
-    tell(f"{len(ledger.decisions):,} decisions and {len(ledger.rewards) + len(ledger.exposures):,} rewards read")
+    done(f"{len(ledger.decisions):,} decisions and {len(ledger.rewards) + len(ledger.exposures):,} rewards read")
     of_outputs(verdict, ledger, wanted, replay=not whole)
-    tell("outputs held against one another")
+    done("outputs held against one another")
     if whole:
         of_decisions(verdict, ledger, settings, wanted.live)
-        tell("decisions and rewards are those recomputed")
+        done("decisions and rewards are those recomputed")
         verdict.hold(partial(assert_recomputed, read_committed(settings, ledger), wanted.visits, MASTER_KEY.encode()))
-        tell("posteriors, tuples and sites recomputed")
+        done("posteriors, tuples and sites recomputed")
     return verdict
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import KafkaError, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 from hypothesis import given
@@ -21,8 +21,9 @@ from services.cli import cli
 from tests.kafka import Broker
 from tests.topics.engine import COUNTS, LIMIT_S, engine_settings, running
 from tests.topics.events import event, publish
+from topics import resetting
 from topics.admin import apply
-from topics.clients import admin_client
+from topics.clients import Abandoned, admin_client
 from topics.consuming import committed_offsets
 from topics.errors import ConfigurationError, OffsetsOutOfLog, TopicChanged
 from topics.group_offsets import GroupOffset, check_offsets, observing
@@ -149,6 +150,26 @@ async def test_a_group_with_members_is_left_alone(settings: Settings) -> None:
         await engine.until(lambda: engine.seen == len(EVENTS))
         told = refusal(settings, "offsets", "reset", SESSION_EVENT, "--to", "end", "--keep-state", "--yes")
     assert "has 1 members (worker-0" in told
+
+
+async def test_what_a_client_did_not_come_back_from_is_ended_by_the_next(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is changed by it, deletions of state included, and who runs the same again needs not wait."""
+    before = await read_all(settings)
+    again = ("offsets", "reset", SESSION_EVENT, "--to", "beginning", "--empty-state", "--yes")
+
+    def hang(*_: object) -> None:
+        raise Abandoned(KafkaError(KafkaError._TIMED_OUT, "the group's offsets were not taken within 5 s"))
+
+    with monkeypatch.context() as hanging:
+        hanging.setattr(resetting, "send_offsets", hang)
+        told = refusal(settings, *again)
+    assert "nothing was changed" in told
+    assert "run the same again" in told
+    assert {one["lag"] for one in shown(settings).values()} == {0}
+    lam(settings, *again)
+    assert await read_all(settings) == before
 
 
 def test_records_deleted_before_they_were_read_stop_a_worker(settings: Settings) -> None:
