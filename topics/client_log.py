@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 QUIET_S = 30.0
 MOST_REMEMBERED = 1_000
-PASSING = re.compile(r"\[[^]]*\] \[thrd:[^]]*\]: | \(after \d+ms in state [^)]*\)")
+PASSING = re.compile(r"\[[^]]*\] \[thrd:[^]]*\]: | \(after \d+ms in state .*\)")
 """In `FAIL [client] [thrd:where]: broker: what (after 3ms in state CONNECT)`: which client, and for how long."""
 
 

@@ -22,9 +22,9 @@ class Log:
         self.passed: list[str] = []
         self.once = OnceInAWhile(QUIET_S, lambda: self.now)
 
-    def say(self, what: str, client: str = "consumer-1", after_ms: int = 0) -> None:
+    def say(self, what: str, client: str = "consumer-1", after_ms: int = 0, more: str = "") -> None:
         where = "127.0.0.1:9/bootstrap"
-        text = f"[thrd:{where}]: {where}: {what} (after {after_ms}ms in state CONNECT)"
+        text = f"[thrd:{where}]: {where}: {what} (after {after_ms}ms in state CONNECT{more})"
         record = logging.LogRecord("x", logging.ERROR, "x", 1, "%s [%s] %s", ("FAIL", client, text), None)
         if self.once.filter(record):
             self.passed.append(record.getMessage())
@@ -34,7 +34,7 @@ def test_the_same_of_any_client_is_told_once() -> None:
     """Whichever says it, and however long it took."""
     log = Log()
     for client in range(20):
-        log.say("refused", f"consumer-{client}", after_ms=client)
+        log.say("refused", f"consumer-{client}", after_ms=client, more=", 2 identical error(s) suppressed" * (client % 2))
     log.say("timed out")
     assert [line.split(": ")[2].split(" (")[0] for line in log.passed] == ["refused", "timed out"]
 
