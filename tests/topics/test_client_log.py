@@ -34,7 +34,8 @@ def test_the_same_of_any_client_is_told_once() -> None:
     """Whichever says it, and however long it took."""
     log = Log()
     for client in range(20):
-        log.say("refused", f"consumer-{client}", after_ms=client, more=", 2 identical error(s) suppressed" * (client % 2))
+        counted = ", 2 identical error(s) suppressed" if client % 2 else ""
+        log.say("refused", f"consumer-{client}", after_ms=client, more=counted)
     log.say("timed out")
     assert [line.split(": ")[2].split(" (")[0] for line in log.passed] == ["refused", "timed out"]
 
