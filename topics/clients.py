@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from topics.client_log import client_log
 from topics.errors import NotDelivered
-from topics.settings import Settings, client_properties
+from topics.settings import GRACE_S, Settings, client_properties
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +42,6 @@ PREFETCHING = {
 PRODUCER_QUEUE_RECORDS = 1_000_000
 PRODUCER_QUEUE_KIBIBYTES = 512 * 1024
 LEAST_WAIT_S = 0.1
-GRACE_S = 1.0
-"""What a call that has a limit of its own may take beyond it."""
 PRODUCER_RECORD_BYTES = 8 * 1_048_576
 """Above every topic's limit: what a topic takes is checked by its own limit, and by its broker."""
 

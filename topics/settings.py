@@ -18,6 +18,10 @@ from pydantic_settings import (
 from topics.errors import ConfigurationError
 
 CLIENT_PROPERTY_PREFIX = "LAM_CLIENT_"
+OFFSETS_S = 5.0
+"""How long the group's coordinator may take to add offsets to a transaction."""
+GRACE_S = 1.0
+"""What a call that has a limit of its own may take beyond it."""
 SECRET_WORDS = ("password", "secret", "token", "key.pem", "key.password", "sasl.jaas", "oauthbearer")
 
 
@@ -94,7 +98,9 @@ class Settings(BaseSettings):
     commit_urgent_s: float = Field(0.03, gt=0, description="The same while an intervention waits.")
     batch_timeout_s: float = Field(5, gt=0, description="A batch not completed in this time fails the cycle.")
     poll_limit_s: float = Field(
-        60, gt=0, description="max.poll.interval: a worker that polls no more loses its partitions."
+        90,
+        gt=0,
+        description="max.poll.interval: a worker that polls no more loses its partitions; who joins waits no longer.",
     )
     session_timeout_s: float = Field(45, gt=0, description="A silent worker loses its partitions after this.")
     transaction_timeout_s: float = Field(
@@ -126,10 +132,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _a_turn_fits_between_two_polls(self) -> Settings:
-        longest = self.unknown_schema_wait_s + self.transaction_timeout_s
-        if longest >= self.poll_limit_s:
+        if self.agents_s < self.batch_timeout_s:
+            others_s, needed_s = self.poll_limit_s - self.agents_s, self.batch_timeout_s
             raise ValueError(
-                f"LAM_UNKNOWN_SCHEMA_WAIT_S + LAM_TRANSACTION_TIMEOUT_S is {longest:g} s and must stay below "
+                f"LAM_UNKNOWN_SCHEMA_WAIT_S, LAM_TRANSACTION_TIMEOUT_S and {OFFSETS_S + GRACE_S:g} s for offsets are "
+                f"{others_s:g} s, LAM_BATCH_TIMEOUT_S is {needed_s:g} s; together they must not exceed "
                 f"LAM_POLL_LIMIT_S ({self.poll_limit_s:g} s), or the group takes the partitions of a worker that waits"
             )
         return self
@@ -155,6 +162,13 @@ class Settings(BaseSettings):
     def exactly_once(self) -> bool:
         """Whether commits are transactions."""
         return self.guarantee is Guarantee.EXACTLY_ONCE
+
+    @property
+    def agents_s(self) -> float:
+        """How long all batches of a turn may take together (s): what a schema that is waited for and a commit leave of
+        the time between two polls.
+        """
+        return self.poll_limit_s - self.unknown_schema_wait_s - self.transaction_timeout_s - OFFSETS_S - GRACE_S
 
     @property
     def master(self) -> str:

@@ -37,8 +37,12 @@ def short() -> bool:
 @pytest.fixture(scope="session")
 def seed() -> int:
     """Of everything drawn: LAM_SEED, or always the same."""
-    print(f"LAM_SEED={SEED}")
     return SEED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what the next run must be given to draw the same."""
+    terminalreporter.write_line(f"LAM_SEED={SEED}")
 
 
 def pytest_sessionfinish() -> None:

@@ -41,6 +41,11 @@ class Faults:
         """Named points at which a worker was killed."""
         return set(self.kills) - {ANYWHERE}
 
+    @property
+    def actions(self) -> set[str]:
+        """What else was done to workers."""
+        return {what.partition(" at ")[0] for what in self.others}
+
     def __str__(self) -> str:
         return f"{self.kills.total()} kills at {len(self.points)} points, {self.others.total()} other faults"
 
@@ -82,8 +87,9 @@ class Life:
 class Crew:
     """Residents, each started again under its identity with the next plan whenever it died, and guests."""
 
-    def __init__(self, stream: Stream, plans: Iterator[Plan | None] = NO_PLANS) -> None:
-        self.faults = Faults()
+    def __init__(self, stream: Stream, plans: Iterator[Plan | None] = NO_PLANS, faults: Faults | None = None) -> None:
+        """`faults` takes in what happens; plans may be drawn by it."""
+        self.faults = faults or Faults()
         self.lives: list[Life] = []
         self._stream = stream
         self._plans = plans

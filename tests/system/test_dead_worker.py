@@ -32,12 +32,12 @@ LOOK_S = 0.05
 
 @pytest.mark.parametrize("point", [Point.OFFSETS, Point.COMMIT])
 def test_a_dead_worker_holds_committed_readers_back_no_longer_than_stated(
-    kafka: str, tmp_path: Path, nursery: Nursery, point: Point
+    kafka: str, tmp_path: Path, nursery: Nursery, point: Point, seed: int
 ) -> None:
     """Killed with an open transaction and without a successor: a committed reader goes on after transaction timeout and
     the broker's next look at open transactions, as docs/guarantee.md says."""
     with stream_on(kafka, tmp_path, starting=nursery.worker, **SETTINGS) as stream:
-        feeding = Feeding(stream, Load(1, SLOTS))
+        feeding = Feeding(stream, Load(seed, SLOTS))
         feeding.begin()
         feeding.keep_ahead()
         admin = admin_client(stream.settings)

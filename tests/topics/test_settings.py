@@ -34,6 +34,15 @@ def test_a_wrong_value_is_named_with_what_was_found(monkeypatch: pytest.MonkeyPa
         load_settings()
 
 
+def test_a_turn_that_does_not_fit_between_two_polls_is_refused() -> None:
+    """What a schema that is waited for, a commit and one batch may take is known; the rest is the agents'."""
+    settings = load_settings(poll_limit_s=60, unknown_schema_wait_s=20, transaction_timeout_s=10, batch_timeout_s=24)
+    assert settings.agents_s == 24
+    assert load_settings().agents_s > load_settings().batch_timeout_s
+    with pytest.raises(ConfigurationError, match=r"are 36 s, LAM_BATCH_TIMEOUT_S is 24.5 s.*LAM_POLL_LIMIT_S \(60 s\)"):
+        load_settings(poll_limit_s=60, unknown_schema_wait_s=20, transaction_timeout_s=10, batch_timeout_s=24.5)
+
+
 def test_a_worker_without_identity_is_refused() -> None:
     """Two workers that made up the same id would fence each other."""
     with pytest.raises(ConfigurationError, match="LAM_WORKER_ID is not set"):

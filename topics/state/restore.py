@@ -223,8 +223,7 @@ def _refuse_made_anew(one: Restore) -> None:
             raise RestoreFailed(
                 f"{topic}: its id is {found}, and the group's offsets of partition {one.partition} build on rows that "
                 f"were in a topic of this name with id {expected}: it was deleted and made anew, its state is gone. "
-                "Delete the group's offsets to begin with empty state, or set them with Kafka's own tools to where to "
-                "go on without it"
+                "`lam offsets reset TOPIC --to ...` sets the group's offsets to where to go on without it"
             )
 
 

@@ -15,13 +15,11 @@ from topics.clients import Abandoned, Deliveries, close_ended, commit_transactio
 from topics.errors import CommitFailed, NotDelivered, StreamStopped
 from topics.faults import Point, reach
 from topics.metrics import Meter
-from topics.settings import Settings
+from topics.settings import OFFSETS_S, Settings
 from topics.transport.fencing import Fencing
 from topics.transport.outbox import Outgoing
 
 BUFFER_FULL_WAIT_S = 0.05
-OFFSETS_S = 5.0
-"""How long the group's coordinator may take to add offsets to a transaction; a new producer costs 50 ms."""
 RENEW_S = 5.0
 """How long one attempt to have a producer again may take."""
 RENEW_PAUSE_S = 0.2

@@ -17,9 +17,6 @@ from topics.transport.patience import Patience
 from topics.transport.suspects import Suspects
 from topics.transport.work import Work
 
-SHARE_FOR_AGENTS = 0.5
-"""Of the time a worker may go without polling: how long all batches of a turn may take together."""
-
 Deliver: TypeAlias = "Callable[[str, RecordBatch], Awaitable[None]]"
 """Hands a batch of a topic (full name) over to whoever reads it."""
 
@@ -37,7 +34,7 @@ class Delivery:
 
     def patience(self) -> Patience:
         """With all batches of a turn together."""
-        return Patience(self._settings.poll_limit_s * SHARE_FOR_AGENTS)
+        return Patience(self._settings.agents_s)
 
     async def of(self, work: Work, patience: Patience) -> None:
         """Hand a slice to its agent and wait until it is completed.
@@ -86,8 +83,8 @@ class Delivery:
             if not await patience.done(handed_over, self._settings.batch_timeout_s):
                 raise Stuck(
                     f"{subject} was not completed within LAM_BATCH_TIMEOUT_S ({self._settings.batch_timeout_s:g} s), "
-                    f"or its turn within {SHARE_FOR_AGENTS:g} of LAM_POLL_LIMIT_S: is its agent running, and does "
-                    "anything in it block?"
+                    f"or its turn within {self._settings.agents_s:g} s of LAM_POLL_LIMIT_S "
+                    f"({self._settings.poll_limit_s:g} s): is its agent running, and does anything in it block?"
                 )
             await handed_over
         finally:

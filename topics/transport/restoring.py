@@ -15,6 +15,7 @@ from topics.settings import Settings
 from topics.state.restore import Progress, Restore, restore_all
 from topics.table import changelog_name
 from topics.transport.assignment import Partition, StateFactory, Status
+from topics.watermark import BEFORE_ALL
 
 
 class _Failed(NamedTuple):
@@ -60,18 +61,21 @@ class Restoring:
             self._take(partition, self._under_way.pop(partition))
         return ready
 
-    def refuse_state_without_offsets(self, partition: Partition) -> None:
-        """Raises RestoreFailed for a partition that has state and no committed offset on any of its topics."""
-        if not self._settings.exactly_once or not any(len(state) for state in partition.states.values()):
+    def refuse_state_without_offsets(self, partition: Partition, watermark: int) -> None:
+        """Raises RestoreFailed for a partition that has state and no committed offset on any of its topics; `watermark`
+        is that of its changelogs: state may be empty because all of it ended.
+        """
+        held = watermark > BEFORE_ALL or any(len(state) for state in partition.states.values())
+        if not self._settings.exactly_once or not held:
             return
         # A topic whose records never took effect has no position yet; with none on any topic, offsets are gone.
         if not partition.positions:
             raise RestoreFailed(
-                f"partition {partition.number}: its changelog holds state, but the group has no committed offset on "
-                f"{' or '.join(partition.topics)}: offsets expired or were deleted, or the changelog is another "
-                "stream's. Reading from the beginning would count again what the state holds: `lam offsets reset "
-                "TOPIC --to ...` sets the group's offsets, with --keep-state where the state stands there, else with "
-                "--empty-state"
+                f"partition {partition.number}: its changelog holds or held state, but the group has no committed "
+                f"offset on {' or '.join(partition.topics)}: offsets expired or were deleted, or the changelog is "
+                "another stream's. Reading from the beginning would count again what the state holds: `lam offsets "
+                "reset TOPIC --to ...` sets the group's offsets, with --keep-state where the state stands there, else "
+                "with --empty-state"
             )
 
     def stop(self) -> None:
@@ -113,8 +117,8 @@ class Restoring:
     def _take(self, partition: Partition, restore: Restore) -> None:
         if partition.status is not Status.RESTORING:
             return
-        self.refuse_state_without_offsets(partition)
         restored = restore.restored
+        self.refuse_state_without_offsets(partition, restored.watermark)
         partition.watermark = partition.logged_watermark = restored.watermark
         if partition.sources is not None:
             partition.sources.load(restored.sources)

@@ -9,13 +9,15 @@ import time
 from multiprocessing import get_context
 
 import pytest
+from confluent_kafka import ConsumerGroupState
 
 from bench.soak import MIB, resident_mib
 from tests.kafka import Broker
 from tests.system.reading import records
-from tests.topics.engine import Engine, count, delta, engine_settings, running
+from tests.topics.engine import LIMIT_S, Engine, count, declared, delta, engine_settings, running
 from tests.topics.events import event, publish
 from topics import clients
+from topics.clients import admin_client
 from topics.settings import Settings
 from topics.transport.batch import RecordBatch, Unit
 
@@ -54,6 +56,43 @@ async def test_a_stalled_agent_keeps_its_partitions(settings: Settings) -> None:
     assert meter.get_sample_value("lamstream_rebalances_total", {"event": "assigned"}) == 1
     assert meter.get_sample_value("lamstream_rebalances_total", {"event": "lost"}) is None
     assert folded(settings) == len(EVENTS)
+
+
+async def test_who_joins_beside_a_stalled_agent_waits_for_its_batch(settings: Settings) -> None:
+    """And for nothing more: both then have partitions, nobody was fenced, and every event took effect once."""
+    stalled, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stall_until_told(engine: Engine, batch: RecordBatch, unit: Unit) -> None:
+        await count(engine, batch, unit)
+        if len(batch) and not stalled.is_set():
+            stalled.set()
+            await go_on.wait()
+
+    async with running(settings, stall_until_told) as first:
+        await asyncio.wait_for(stalled.wait(), LIMIT_S)
+        joining = declared(settings.model_copy(update={"worker_id": "worker-1"}))
+        starting = asyncio.ensure_future(joining.app.start())
+        try:
+            await asyncio.wait_for(rebalancing(settings), LIMIT_S)
+            assert not joining.partitions
+            go_on.set()
+            await asyncio.wait_for(starting, LIMIT_S)
+            await joining.until(lambda: joining.partitions > 0)
+            await first.until(lambda: first.seen + joining.seen == len(EVENTS))
+            assert first.partitions > 0
+        finally:
+            await joining.app.stop()
+        lost = first.app.meter.registry.get_sample_value("lamstream_rebalances_total", {"event": "lost"})
+    assert lost is None
+    assert folded(settings) == len(EVENTS)
+
+
+async def rebalancing(settings: Settings) -> None:
+    """Return once the group waits for a member to let go."""
+    admin, state = admin_client(settings), None
+    while state is not ConsumerGroupState.PREPARING_REBALANCING:
+        group = admin.describe_consumer_groups([settings.group_id])[settings.group_id]
+        state = (await asyncio.to_thread(group.result)).state
 
 
 async def test_what_waits_for_a_stalled_agent_stays_with_the_broker(kafka: str) -> None:

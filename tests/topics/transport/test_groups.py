@@ -109,6 +109,19 @@ async def test_workers_share_partition_numbers_and_hand_state_over(kafka: str) -
         assert sum(first.states().values()) == 150
 
 
+@pytest.mark.usefixtures("three_groups")
+async def test_a_worker_that_comes_back_with_another_agent_reads_its_topic(kafka: str) -> None:
+    """It is a new member of the group; what its old name had comes to it once that one's session is over."""
+    settings = engine_settings(Broker(kafka, transactional=True), session_timeout_s=3)
+    publish_events(settings, EVENTS)
+    async with running(settings, count_and_intervene) as before:
+        await before.until(lambda: before.seen == 100)
+    async with running(settings, count_and_intervene, watch=watch) as after:
+        await after.until(lambda: after.records["watch"] == 100)
+        await after.until(lambda: after.partitions == 2 * PARTITIONS)
+        assert sum(after.states().values()) == 100
+
+
 async def test_topics_of_one_group_with_unequal_partitions_are_refused(
     kafka: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
@@ -34,6 +34,7 @@ from topics.table import TOPICS, Group, changelog_name
 from topics.transport import snapshots
 from topics.transport.assignment import Partition
 from topics.transport.restoring import Restoring
+from topics.watermark import BEFORE_ALL
 
 LIMIT_S = 30.0
 ROUNDS = 30
@@ -44,20 +45,27 @@ AT_ONCE = {
 """Of a topic that is compacted as soon as it can be, and keeps deletions as long as every changelog."""
 
 
-def restored(*known: str) -> None:
-    """Judge a partition of two topics whose changelog held a row, with committed offsets on the `known` ones."""
+def restored(*known: str, keys: Sequence[str] = ("s-0",), watermark: int = BEFORE_ALL) -> None:
+    """Judge a partition of two topics whose changelog held these, with committed offsets on the `known` ones."""
     state = ColumnState(COUNTS)
-    state.row_numbers(pa.array(["s-0"]))
+    state.row_numbers(pa.array(keys, pa.string()))
     group = Group("pair", ("mutation", "tombstone"), ("session",))
     partition = Partition(group, 0, group.topics, {"session": state}, {}, positions=dict.fromkeys(known, 3))
     settings = load_settings()
-    Restoring(settings, Meter(settings), {}).refuse_state_without_offsets(partition)
+    Restoring(settings, Meter(settings), {}).refuse_state_without_offsets(partition, watermark)
 
 
 def test_state_without_any_offset_is_refused() -> None:
     """Reading from the beginning would count again what the state holds."""
     with pytest.raises(RestoreFailed, match="no committed offset on mutation or tombstone"):
         restored()
+
+
+def test_state_of_which_nothing_is_left_is_refused_too() -> None:
+    """A watermark tells that there was some: what had ended would begin again."""
+    with pytest.raises(RestoreFailed, match="no committed offset on mutation or tombstone"):
+        restored(keys=(), watermark=1)
+    restored(keys=())
 
 
 def test_a_topic_of_which_nothing_took_effect_yet_is_read_from_its_beginning() -> None:
