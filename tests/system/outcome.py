@@ -14,11 +14,9 @@ import numpy as np
 from models.behaviour.features import FEATURES
 from models.behaviour.layout import SESSION_LAYOUT
 from models.behaviour.matrix import feature_matrix
-from tests.system.reading import read_partition, records
-from topics.consuming import Record
+from tests.system.reading import records, state_in_log
 from topics.settings import Settings
 from topics.state.column import ColumnState
-from topics.state.restore import WATERMARK_KEY
 
 Features = dict[str, float]
 Visit = tuple[str, int]
@@ -53,7 +51,7 @@ def found(settings: Settings) -> Outcome:
     for record in records(settings, "site-delta"):
         outcome.add(record["site_id"], {name: record[name] for name in SUMS})
     for number in range(settings.partitions):
-        outcome.live |= _live(read_partition(settings, "lamstream-session-changelog", number))
+        outcome.live |= _live(state_in_log(settings, SESSION_LAYOUT, number))
     return outcome
 
 
@@ -65,11 +63,7 @@ def assert_equal(there: Outcome, wanted: Outcome) -> None:
         assert there.live[session] == features, session
 
 
-def _live(messages: list[Record]) -> dict[str, Features]:
-    newest = {(message.key() or b"").decode(): message.value() for message in messages}
-    newest.pop(WATERMARK_KEY, None)
-    state = ColumnState(SESSION_LAYOUT)
-    state.load(list(newest), list(newest.values()))
+def _live(state: ColumnState) -> dict[str, Features]:
     rows = [row for key in state if (row := state.find(key)) is not None]
     if not rows:
         return {}

@@ -9,11 +9,14 @@ from confluent_kafka import OFFSET_BEGINNING
 
 from schemas.codec import Decoder
 from schemas.record_type import record_type
+from schemas.row_layout import RowLayout
 from schemas.store import SchemaStore
 from topics.clients import reader
 from topics.consuming import Record, everywhere, take
 from topics.settings import Settings
-from topics.table import TOPICS
+from topics.state.column import ColumnState
+from topics.state.restore import WATERMARK_KEY
+from topics.table import TOPICS, changelog_name
 
 LIMIT_S = 30.0
 READ_AT_ONCE = 10_000
@@ -53,6 +56,16 @@ def read_topic(settings: Settings, topic: str) -> dict[int, list[Record]]:
 def read_partition(settings: Settings, topic: str, number: int) -> list[Record]:
     """Every committed record of one partition now, in offset order."""
     return _read(settings, topic, lambda one: one == number)[number]
+
+
+def state_in_log(settings: Settings, layout: RowLayout, number: int) -> ColumnState:
+    """The state that a partition's changelog rebuilds now."""
+    messages = read_partition(settings, changelog_name(layout.name), number)
+    newest = {(message.key() or b"").decode(): message.value() for message in messages}
+    newest.pop(WATERMARK_KEY, None)
+    state = ColumnState(layout)
+    state.load(list(newest), list(newest.values()))
+    return state
 
 
 def _read(settings: Settings, topic: str, wanted: Callable[[int], bool]) -> dict[int, list[Record]]:
