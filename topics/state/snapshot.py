@@ -90,12 +90,16 @@ def path_of(place: Path, group: str, partition: int) -> Path:
 
 
 def write(path: Path, head: Head, blocks: Mapping[str, pa.RecordBatch]) -> int:
-    """Put a snapshot in place of the one before; returns its size in bytes. Raises OSError."""
+    """Put a snapshot in place of the one before; returns its size in bytes. Raises OSError.
+
+    Arrow is done before the disk is asked: a process that ends while a thread writes inside Arrow would abort.
+    """
+    streams = {name: _stream(block) for name, block in blocks.items()}
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f"{path.name}.{os.getpid()}{UNFINISHED}")
     try:
         with unfinished.open("wb") as file:
-            _write(_Digesting(file), head, blocks)
+            _write(file, head, streams)
             size = file.tell()
         reach(Point.SNAPSHOT_WRITTEN)
         unfinished.replace(path)
@@ -143,42 +147,33 @@ def remove_stale(place: Path) -> None:
                     path.unlink()
 
 
-class _Digesting:
-    """A file that knows the digest of what was written to it."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.digest = hashlib.sha256()
-        self.at = 0
-        self.closed = False
-
-    def write(self, data: bytes | pa.Buffer) -> int:
-        self.digest.update(data)
-        self._file.write(data)
-        size = memoryview(data).nbytes
-        self.at += size
-        return size
-
-    def flush(self) -> None:
-        self._file.flush()
-
-
-def _write(file: _Digesting, head: Head, blocks: Mapping[str, pa.RecordBatch]) -> None:
+def _stream(block: pa.RecordBatch) -> pa.Buffer:
     # One thread: the others belong to the stream.
     options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
-    file.write(MAGIC)
-    places = {}
-    for name, block in blocks.items():
-        begin = file.at
-        sink = pa.PythonFile(file, mode="w")
-        with pa.ipc.new_stream(sink, block.schema, options=options) as stream:
-            stream.write_batch(block)
-        places[name] = (begin, file.at - begin)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, block.schema, options=options) as stream:
+        stream.write_batch(block)
+    return sink.getvalue()
+
+
+def _write(file: BinaryIO, head: Head, streams: Mapping[str, pa.Buffer]) -> None:
+    digest = hashlib.sha256()
+
+    def put(data: bytes | pa.Buffer) -> None:
+        digest.update(data)
+        file.write(data)
+
+    put(MAGIC)
+    places, at = {}, len(MAGIC)
+    for name, stream in streams.items():
+        put(stream)
+        places[name] = (at, stream.size)
+        at += stream.size
         reach(Point.SNAPSHOT)
     text = json.dumps({"head": asdict(head), "places": places}).encode()
-    file.write(text)
-    file.write(LENGTH.pack(len(text)))
-    file.write(file.digest.digest())
+    put(text)
+    put(LENGTH.pack(len(text)))
+    file.write(digest.digest())
 
 
 def _stored(body: pa.Buffer) -> Stored:

@@ -16,9 +16,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 from confluent_kafka import TopicPartition
@@ -32,6 +34,7 @@ from topics.state import snapshot
 from topics.state.snapshot import Head, LogPosition
 from topics.table import changelog_name
 from topics.transport.assignment import Partition, Status
+from topics.transport.daemon_thread import on_daemon_thread
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +46,11 @@ EVERY_S = 600.0
 
 RETRY_S = 60.0
 """After a disk that refused, or a broker that did not answer."""
+
+LEAVING_S = 5.0
+"""How long a worker that leaves waits for the snapshot that is under way."""
+
+THREAD = "lamstream-snapshot"
 
 
 @dataclass(frozen=True)
@@ -71,7 +79,6 @@ class Snapshots:
     def __init__(self, settings: Settings, meter: Meter) -> None:
         self._settings = settings
         self._meter = meter
-        self._thread = ThreadPoolExecutor(1, "lamstream-snapshot")
         self._admin: AdminClient | None = None
         self._place: Path | None = None
         self._taken: dict[Partition, _Taken] = {}
@@ -96,15 +103,21 @@ class Snapshots:
         else:
             due = self._due(list(partitions), time.monotonic())
             if due is not None:
-                self._asking = due, self._thread.submit(self._ask, due)
+                self._asking = due, on_daemon_thread(THREAD, partial(self._ask, due))
 
     def close(self) -> None:
-        """Wait for what is being written; take no more.
+        """Wait for what is under way, for LEAVING_S at most; the process's end does not wait for it either.
 
-        A worker that leaves takes none: what it wrote since the last is bounded, and read in the time that copying and
-        writing all of its state would take.
+        What is left half written is under no snapshot's name. A worker that leaves takes none: what it wrote since the
+        last is bounded, and read in the time that copying and writing all of its state would take.
         """
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        under_way: list[Future[Any]] = [one[-1] for one in (self._asking, self._writing) if one is not None]
+        if wait(under_way, LEAVING_S).not_done:
+            log.warning(
+                "the snapshot under way did not end within %g s: the disk of LAM_STATE_DIR, or the broker, does not "
+                "answer; this worker leaves without it, and a restart reads more of the log",
+                LEAVING_S,
+            )
 
     @property
     def _busy(self) -> bool:
@@ -151,7 +164,7 @@ class Snapshots:
         before = self._taken.get(partition, _Taken(0, 0.0))
         self._taken[partition] = _Taken(partition.logged_records, time.monotonic())
         path = snapshot.path_of(asked.place, head.group, head.partition)
-        self._writing = partition, before, self._thread.submit(self._write, path, head, blocks)
+        self._writing = partition, before, on_daemon_thread(THREAD, partial(self._write, path, head, blocks))
 
     def _write(self, path: Path, head: Head, blocks: dict[str, pa.RecordBatch]) -> bool:
         # Whatever happens here, the stream goes on: all a snapshot is good for is a faster restart.
