@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
-import threading
 import time
 import zlib
 from collections.abc import Iterable
-from queue import Empty, SimpleQueue
+from functools import partial
 from typing import Any, Literal
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from topics.client_log import client_log
+from topics.daemon_thread import on_daemon_thread
 from topics.errors import NotDelivered
 from topics.settings import GRACE_S, Settings, client_properties
 
@@ -143,25 +143,15 @@ def send_offsets(client: Producer, offsets: list[TopicPartition], metadata: obje
 
     librdkafka 2.16 does not keep to the limit here: after a broker was away it may wait for ever.
     """
-    outcome: SimpleQueue[Exception | None] = SimpleQueue()
-
-    def send() -> None:
-        try:
-            client.send_offsets_to_transaction(offsets, metadata, limit_s)
-        except Exception as error:
-            outcome.put(error)
-        else:
-            outcome.put(None)
-
-    threading.Thread(target=send, name="lamstream-offsets", daemon=True).start()
+    sent = on_daemon_thread(
+        "lamstream-offsets", partial(client.send_offsets_to_transaction, offsets, metadata, limit_s)
+    )
     try:
-        error = outcome.get(timeout=limit_s + GRACE_S)
-    except Empty:
+        sent.result(limit_s + GRACE_S)
+    except TimeoutError:
         raise Abandoned(
             KafkaError(KafkaError._TIMED_OUT, f"the group's offsets were not taken within {limit_s:g} s")
         ) from None
-    if error is not None:
-        raise error
 
 
 def commit_transaction(client: Producer, limit_s: float) -> None:

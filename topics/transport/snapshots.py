@@ -27,6 +27,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from topics.clients import admin_client
+from topics.daemon_thread import on_daemon_thread
 from topics.log_end import stable_ends, topic_ids
 from topics.metrics import Meter
 from topics.settings import Settings
@@ -34,7 +35,6 @@ from topics.state import snapshot
 from topics.state.snapshot import Head, LogPosition
 from topics.table import changelog_name
 from topics.transport.assignment import Partition, Status
-from topics.transport.daemon_thread import on_daemon_thread
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Calls that may never come back, such as those that wait for a disk."""
+"""Calls that may never come back, such as those that wait for a disk or a broker."""
 
 from __future__ import annotations
 
