@@ -202,7 +202,7 @@ class _Telling:
         self._records, self._records_told = 0, 0
 
     def tell(self, positions: Mapping[TopicNumber, int], records: int) -> None:
-        """`positions` are those of partitions that are not at their end; `records` came since the last call."""
+        """`positions` are those of partitions that were not at their end; `records` came since the last call."""
         self._records += records
         now = time.monotonic()
         left = sum(self._ends[where] - position for where, position in positions.items())
@@ -218,7 +218,8 @@ class _Telling:
                 left / max(rate, 1.0),
             )
         else:
-            for (topic, partition), position in positions.items():
+            waiting = {where: position for where, position in positions.items() if position < self._ends[where]}
+            for (topic, partition), position in waiting.items():
                 end = self._ends[(topic, partition)]
                 log.info("%s[%d]: read to %d of %d; waiting for an open transaction", topic, partition, position, end)
         self._told, self._records_told = now, self._records

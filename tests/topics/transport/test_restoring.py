@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pytest
@@ -17,9 +20,11 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from confluent_kafka.admin._resource import ResourceType
 from confluent_kafka.cimpl import NewTopic
 
+from services.health import readiness
 from tests.kafka import Broker, kafka_of_its_own, unique
-from tests.topics.engine import COUNTS, engine_settings, running
+from tests.topics.engine import COUNTS, Engine, engine_settings, running
 from tests.topics.events import event, publish
+from topics import log_end
 from topics.clients import admin_client, producer
 from topics.errors import RestoreFailed
 from topics.log_end import LogExtent, ask_changelogs, read_to_end, stable_ends
@@ -375,6 +380,52 @@ def test_partitions_are_yielded_as_they_are_whole(changelog: Changelog) -> None:
         hanging.abort_transaction(LIMIT_S)
     assert taken_away == [whole]
     assert counts(whole.states["session"]) == {"b": 2}
+
+
+async def test_a_restore_that_waits_for_a_dead_producer_says_so(
+    kafka: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names the partition and how far it is read, /readyz and the gauge what is read and left; the other
+    partitions are whole meanwhile, and with the end of the transaction all are."""
+    monkeypatch.setattr(log_end, "TELL_EVERY_S", 0.0)
+    caplog.set_level(logging.INFO)
+    settings = engine_settings(Broker(kafka, transactional=True), state_dir=tmp_path)
+    publish(kafka, settings.prefix + "session-event", [event(number, f"s-{number}") for number in range(60)])
+    async with running(settings) as engine:
+        await engine.until(lambda: engine.seen == 60)
+        before = engine.states()
+    patient = settings.model_copy(update={"transaction_timeout_s": 2 * LIMIT_S})
+    changelog = Changelog(patient, settings.prefix + changelog_name("session"))
+    read, stands = raw_records(changelog), changelog.log.end
+    assert read > 0
+    with changelog.writer("dead") as dead:
+        changelog.put(dead, {"never": 1, "nor": 2}, 10**15)
+        end = changelog.log.end
+        waits = f"{changelog.topic}[0]: read to {stands} of {end}; waiting for an open transaction"
+        async with running(settings) as engine:
+            await engine.until(lambda: engine.partitions == 3 and waits in caplog.text)
+            status, told = ready(engine)
+            assert (status, told["joined"], told["partitions"]) == (503, True, 4)
+            (held,) = told["restoring"]
+            assert (held["group"], held["partition"]) == ("live", 0)
+            assert (held["records_read"], held["records_left"], left(engine)) == (read, end - stands, end - stands)
+            assert held["rows"] == len(before) - len(engine.states())
+            assert not re.search(r"read to (\d+) of \1;", caplog.text), "that is whole, and waits for nothing"
+            dead.abort_transaction(LIMIT_S)
+            await engine.until(lambda: engine.partitions == 4)
+            assert ready(engine) == (200, {"joined": True, "partitions": 4, "restoring": []})
+            assert left(engine) is None
+            assert engine.states() == before
+
+
+def ready(engine: Engine) -> tuple[int, dict[str, Any]]:
+    answer = readiness(engine.app.standing)
+    return answer.status, json.loads(answer.body)
+
+
+def left(engine: Engine) -> float | None:
+    labels = {"group": "live", "partition": "0"}
+    return engine.app.standing.meter.registry.get_sample_value("lamstream_restore_left_records", labels)
 
 
 async def test_a_worker_restarts_from_its_snapshots(
