@@ -100,6 +100,16 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
+def make_anew(settings: Settings, topic: str) -> None:
+    """Delete a topic (its full name), and make it again; Kafka deletes the group's offsets on it as well."""
+    admin = admin_client(settings)
+    for one in admin.delete_topics([topic], operation_timeout=LIMIT_S).values():
+        one.result(LIMIT_S)
+    until(lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics)
+    apply(settings)
+    until(lambda: topic in admin.list_topics(timeout=LIMIT_S).topics)
+
+
 def checked(settings: Settings, admin: AdminClient, *numbers: int) -> None:
     """Check the offsets of these partitions of session-event, as a worker does that gets them."""
     topic = settings.prefix + SESSION_EVENT
@@ -195,11 +205,7 @@ def test_a_topic_made_anew_stops_a_worker(settings: Settings) -> None:
     """By its id, where an offset of the old one is there still; by an offset above its end, where no note tells."""
     admin, topic = admin_client(settings), settings.prefix + SESSION_EVENT
     old = ask_topics(admin, [topic], LIMIT_S)[topic]
-    for one in admin.delete_topics([topic], operation_timeout=LIMIT_S).values():
-        one.result(LIMIT_S)
-    until(lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics)
-    apply(settings)
-    until(lambda: topic in admin.list_topics(timeout=LIMIT_S).topics)
+    make_anew(settings, topic)
     commit(settings, {0: 0, 1: 0}, {"topic_id": old.topic_id, "partitions": old.partitions, "commit": "c"})
     with pytest.raises(TopicChanged, match=f"on the topic of id {re.escape(old.topic_id)}"):
         checked(settings, admin, 2)

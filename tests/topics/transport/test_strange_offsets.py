@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import NewPartitions
 
 from tests.kafka import Broker
 from tests.topics.engine import LIMIT_S, engine_settings, running
 from tests.topics.events import event, publish
+from tests.topics.test_resetting import has_members, make_anew, until
 from topics.clients import admin_client
-from topics.errors import OffsetsOutOfLog, TopicChanged
-from topics.group_offsets import group_offsets
+from topics.consuming import committed_offsets
+from topics.errors import OffsetsOutOfLog, RestoreFailed, StreamStopped, TopicChanged
+from topics.group_offsets import group_offsets, observing
 from topics.settings import Settings
 
 EVENTS = [event(number, f"s-{number % 7}") for number in range(60)]
@@ -53,3 +57,42 @@ async def test_partitions_that_were_added_stop_it(kafka: str) -> None:
     reason = await stopped(settings)
     assert isinstance(reason, TopicChanged)
     assert "keys moved" in str(reason)
+
+
+async def test_a_topic_that_was_made_anew_stops_it(kafka: str) -> None:
+    """By the state that is there without offsets, which Kafka deletes with the topic; and where they are there still,
+    by the id in the note that the worker committed beside them: they lie within the new log."""
+    settings = engine_settings(Broker(kafka, transactional=True))
+    await read_all(settings)
+    topic = settings.prefix + "session-event"
+    with observing(settings) as client:
+        own = committed_offsets(client, [TopicPartition(topic, n) for n in range(settings.partitions)], LIMIT_S)
+    make_anew(settings, topic)
+    publish(kafka, topic, EVENTS)
+    until(lambda: all(one.committed is None for one in group_offsets(settings, ["session-event"])))
+    reason = await stopped(settings)
+    assert isinstance(reason, RestoreFailed)
+    assert f"no committed offset on {topic}" in str(reason)
+    assert "lam offsets reset" in str(reason)
+    until(lambda: not has_members(settings))
+    with observing(settings) as client:
+        client.commit(offsets=own, asynchronous=False)
+    assert {one.lag for one in group_offsets(settings, ["session-event"])} == {0}
+    reason = await stopped(settings)
+    assert isinstance(reason, TopicChanged)
+    assert f"topic {topic}: offsets were committed on the topic of id" in str(reason)
+    assert "lam offsets reset" in str(reason)
+
+
+async def test_a_topic_that_is_made_anew_beneath_it_stops_it(kafka: str) -> None:
+    """An empty one, whose end lies below where it reads."""
+    settings = engine_settings(Broker(kafka, transactional=True))
+    topic = settings.prefix + "session-event"
+    publish(kafka, topic, EVENTS)
+    async with running(settings) as engine:
+        await engine.until(lambda: engine.seen == len(EVENTS))
+        await asyncio.to_thread(make_anew, settings, topic)
+        reason = await engine.failure()
+        assert isinstance(reason, StreamStopped)
+        assert topic in str(reason)
+        assert engine.seen == len(EVENTS)
