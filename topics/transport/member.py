@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from functools import partial
 from itertools import count
 from typing import NamedTuple, TypeAlias
 
@@ -22,6 +23,7 @@ from topics.consuming import AWAY_ASK_S, AWAY_PAUSE_S, asking_often, committed_o
 from topics.errors import CommitFailed, ConsumerEnded, MembershipLost, StreamStopped
 from topics.faults import Point, reach
 from topics.group_offsets import check_offsets
+from topics.log_end import ask_topics
 from topics.metrics import Meter, states_of
 from topics.settings import Settings
 from topics.transport.assignment import Assignment, Partition
@@ -33,6 +35,7 @@ from topics.transport.polling import Polled, poll
 from topics.transport.seeking import seek
 from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
+from topics.transport.topic_watch import TopicWatch
 from topics.transport.trial import Trial
 
 log = logging.getLogger(__name__)
@@ -106,6 +109,7 @@ class Member:
         self._names = (f"{settings.identity}/{secrets.token_hex(4)}/{number}" for number in count())
         self._asked: str | None = None
         self._admin = admin_client(settings)
+        self._watch = TopicWatch(partial(ask_topics, self._admin, timeout_s=settings.request_timeout_s))
         self._topics: list[str] = []
         # A consumer that is fenced by accident was away from its group for a whole session before.
         self._fencing = Fencing(settings.identity, 2 * settings.session_timeout_s)
@@ -135,6 +139,7 @@ class Member:
 
     def poll(self, timeout_s: float) -> Polled:
         """Take what came. Raises MembershipLost, and StreamStopped for another error that waiting does not mend."""
+        self._watch.look(self._assignment.facts)
         try:
             polled = poll(self._consumer, self._settings.poll_records, timeout_s)
         except ConsumerEnded as ended:
