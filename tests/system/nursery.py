@@ -136,7 +136,7 @@ def main() -> None:
     os.dup2(2, 1)
     _prepare()
     _tell(answers, "ready")
-    ended: dict[int, int] = {}
+    children = Children()
     for line in sys.stdin:
         question = json.loads(line)
         if "start" in question:
@@ -144,23 +144,35 @@ def main() -> None:
             if pid == 0:
                 answers.close()
                 _live(question["start"], question["log"])
+            children.began(pid)
             _tell(answers, pid)
         else:
-            _tell(answers, _status(question["status"], ended))
+            _tell(answers, children.status(question["status"]))
+
+
+class Children:
+    """How those of this process ended, by pid; one that is given again is another child's."""
+
+    def __init__(self) -> None:
+        self._ended: dict[int, int] = {}
+
+    def began(self, pid: int) -> None:
+        """It lives."""
+        self._ended.pop(pid, None)
+
+    def status(self, pid: int) -> int | None:
+        """Its exit status, or minus the signal that ended it; None while it lives."""
+        if pid not in self._ended:
+            found, how = os.waitpid(pid, os.WNOHANG)
+            if found == 0:
+                return None
+            self._ended[pid] = os.waitstatus_to_exitcode(how)
+        return self._ended[pid]
 
 
 def _tell(answers: Any, what: Any) -> None:
     answers.write(json.dumps(what) + "\n")
     answers.flush()
-
-
-def _status(pid: int, ended: dict[int, int]) -> int | None:
-    if pid not in ended:
-        found, how = os.waitpid(pid, os.WNOHANG)
-        if found == 0:
-            return None
-        ended[pid] = os.waitstatus_to_exitcode(how)
-    return ended[pid]
 
 
 def _prepare() -> None:
