@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from bench.load import write_ahead
 from bench.measure import Plan, SubjectFailed, measure_latency, measure_throughput, prepare
+from bench.progress import say
 from bench.rates import Throughput, latency_rate, medians, percentile
 from bench.report import Row, json_line, table
 from bench.sites import outcome, publish_sites
@@ -20,11 +21,6 @@ from deploy.kafka import KafkaFailed, KafkaUnavailable, broker_for_tests
 
 FULL = Plan()
 SHORT = Plan(warmup_s=3.0, window_s=5.0, backlog=1_000_000)
-
-
-def say(text: str) -> None:
-    """Progress, on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 @contextmanager

@@ -27,6 +27,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bench.load import LoadShape
 from bench.measure import MASTER_KEY, prepare
+from bench.progress import say
 from bench.sites import publish_sites
 from bench.soak import resident_mib, spark
 from bench.subjects import INPUT, SUBJECTS
@@ -219,11 +220,6 @@ def measure(bootstrap: str, scratch: Path, minutes: float, rate: float) -> Repor
         third, without = come_back(j1, fresh, "log alone")
         processes.stop(third)
     return Report(minutes, rate, records, memory, [with_disk, without])
-
-
-def say(text: str) -> None:
-    """Progress, on standard error."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from bench.progress import say
 from bench.session_rows import SPREAD_MS, Rows, session_rows
 from deploy.kafka import KafkaFailed, KafkaUnavailable, broker_for_tests
 from models.behaviour.layout import SESSION_LAYOUT
@@ -60,10 +61,6 @@ class Restored:
     log_records_per_s: float
     cpu_s: float
     rss_mib: float
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 def settings_of(bootstrap: str, prefix: str, state_dir: Path) -> Settings:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.progress import say
 from deploy.kafka import KafkaServer
 from tests.system.calamities import Calamities
 from tests.system.crew import Crew, Faults
@@ -165,11 +166,6 @@ def _listed(counts: dict[str, int]) -> str:
     return ", ".join(f"{number} {name.replace('_', ' ')}" for name, number in sorted(counts.items())) or "none"
 
 
-def tell(line: str) -> None:
-    """Progress, on standard error."""
-    print(line, file=sys.stderr, flush=True)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench.soak", description="steady load, a fault now and then")
     parser.add_argument("--minutes", type=float, default=Soak.seconds / 60)
@@ -182,12 +178,12 @@ def main() -> None:
     # Its own clients lose their brokers over and over; that is told as what happened.
     logging.getLogger("librdkafka").setLevel(logging.CRITICAL)
     plan = Soak(options.minutes * 60, options.rate, options.every, options.seed, options.whole)
-    tell(f"seed {plan.seed}, {plan.seconds:.0f} s, a fault every {plan.every_s:g} s")
+    say(f"seed {plan.seed}, {plan.seconds:.0f} s, a fault every {plan.every_s:g} s")
     with Nursery() as nursery, tempfile.TemporaryDirectory(prefix="lamstream-soak-") as passing:
         folder = options.keep or Path(passing)
         folder.mkdir(parents=True, exist_ok=True)
-        report, _, _ = soak(plan, KafkaServer(), nursery, folder, tell)
-    print(report, file=sys.stderr)
+        report, _, _ = soak(plan, KafkaServer(), nursery, folder, say)
+    say(str(report))
     print(json.dumps(asdict(report)))
     sys.exit(0 if report.right else 1)
 

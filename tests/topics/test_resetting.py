@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,15 +19,15 @@ from services.cli import cli
 from tests.kafka import Broker
 from tests.topics.engine import COUNTS, LIMIT_S, engine_settings, running
 from tests.topics.events import event, publish
+from tests.topics.topics_and_groups import has_members, make_anew, until
 from topics import resetting
-from topics.admin import apply
 from topics.clients import Abandoned, admin_client
 from topics.consuming import committed_offsets
 from topics.errors import ConfigurationError, OffsetsOutOfLog, TopicChanged
 from topics.group_offsets import GroupOffset, check_offsets, observing
 from topics.log_end import ask_topics
 from topics.offset_checks import Log
-from topics.resetting import Move, ResetRefused, Target, keys_in_log, refuse_members, target
+from topics.resetting import Move, Target, keys_in_log, target
 from topics.settings import Settings
 from topics.state.base import LAYOUT_KEY_PREFIX
 from topics.state.restore import WATERMARK_KEY
@@ -54,14 +52,6 @@ async def read_all(settings: Settings, expected: int = len(EVENTS)) -> dict[str,
     # A static member that stopped is one until its session ends.
     until(lambda: not has_members(settings))
     return counted
-
-
-def has_members(settings: Settings) -> bool:
-    try:
-        refuse_members(settings, admin_client(settings))
-    except ResetRefused:
-        return True
-    return False
 
 
 def lam(settings: Settings, *arguments: str, status: int = 0) -> str:
@@ -90,24 +80,6 @@ def commit(settings: Settings, offsets: dict[int, int], note: dict[str, Any] | N
     with observing(settings) as client:
         at = [TopicPartition(topic, number, offset, metadata) for number, offset in offsets.items()]
         client.commit(offsets=at, asynchronous=False)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Ask again until the broker has taken notice."""
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def make_anew(settings: Settings, topic: str) -> None:
-    """Delete a topic (its full name), and make it again; Kafka deletes the group's offsets on it as well."""
-    admin = admin_client(settings)
-    for one in admin.delete_topics([topic], operation_timeout=LIMIT_S).values():
-        one.result(LIMIT_S)
-    until(lambda: topic not in admin.list_topics(timeout=LIMIT_S).topics)
-    apply(settings)
-    until(lambda: topic in admin.list_topics(timeout=LIMIT_S).topics)
 
 
 def checked(settings: Settings, admin: AdminClient, *numbers: int) -> None:

@@ -35,10 +35,11 @@ from topics.transport.delivery import Deliver, Delivery
 from topics.transport.global_records import Apply, GlobalStates
 from topics.transport.heartbeats import Heartbeats, listeners
 from topics.transport.kafka_thread import KafkaThread
-from topics.transport.member import Assigned, Member, Rebalance
+from topics.transport.member import Member
 from topics.transport.patience import Patience
 from topics.transport.polling import Polled, came_again, unread
 from topics.transport.reading import Reading
+from topics.transport.rebalance import Assigned, Rebalance
 from topics.transport.restoring import Restoring
 from topics.transport.suspects import Suspects
 from topics.transport.work import Workload

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
 from functools import partial
 from itertools import count
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, TopicPartition
 
@@ -32,6 +32,7 @@ from topics.transport.ends import Ends
 from topics.transport.fencing import Fencing
 from topics.transport.outcome import outcome
 from topics.transport.polling import Polled, poll
+from topics.transport.rebalance import Assigned, Rebalance, Revoked
 from topics.transport.seeking import seek
 from topics.transport.snapshots import Snapshots
 from topics.transport.span import Span
@@ -52,21 +53,6 @@ LEAVING_POLL_S = 0.1
 
 def no_metrics(name: str, labels: dict[str, str], amount: float) -> None:
     """Where nobody counts."""
-
-
-class Assigned(NamedTuple):
-    """The group gave us these partitions, and no others."""
-
-    partitions: list[TopicPartition]
-
-
-class Revoked(NamedTuple):
-    """The group took all partitions for now."""
-
-    partitions: list[TopicPartition]
-
-
-Rebalance: TypeAlias = "Assigned | Revoked"
 
 
 Trying: TypeAlias = "Mapping[tuple[Partition, str], Trial]"

@@ -89,7 +89,7 @@ class Snapshots:
 
     def after_commit(self, partitions: Iterable[Partition]) -> None:
         """A span of these partitions was committed and kept, and nothing happened since."""
-        if not self._settings.exactly_once or self._busy:
+        if not self._settings.exactly_once or self._under_way:
             return
         if self._writing is not None:
             (partition, before, written), self._writing = self._writing, None
@@ -111,8 +111,7 @@ class Snapshots:
         What is left half written is under no snapshot's name. A worker that leaves takes none: what it wrote since the
         last is bounded, and read in the time that copying and writing all of its state would take.
         """
-        under_way: list[Future[Any]] = [one[-1] for one in (self._asking, self._writing) if one is not None]
-        if wait(under_way, LEAVING_S).not_done:
+        if wait(self._under_way, LEAVING_S).not_done:
             log.warning(
                 "the snapshot under way did not end within %g s: the disk of LAM_STATE_DIR, or the broker, does not "
                 "answer; this worker leaves without it, and a restart reads more of the log",
@@ -120,8 +119,8 @@ class Snapshots:
             )
 
     @property
-    def _busy(self) -> bool:
-        return any(waiting is not None and not waiting[-1].done() for waiting in (self._asking, self._writing))
+    def _under_way(self) -> list[Future[Any]]:
+        return [one[-1] for one in (self._asking, self._writing) if one is not None and not one[-1].done()]
 
     def _due(self, partitions: list[Partition], now: float) -> Partition | None:
         """The partition with the most records since its last snapshot, among those that are due."""

@@ -10,7 +10,7 @@ from confluent_kafka.cimpl import NewPartitions
 from tests.kafka import Broker
 from tests.topics.engine import LIMIT_S, engine_settings, running
 from tests.topics.events import event, publish
-from tests.topics.test_resetting import has_members, make_anew, until
+from tests.topics.topics_and_groups import has_members, make_anew, until
 from topics.clients import admin_client
 from topics.consuming import committed_offsets
 from topics.errors import OffsetsOutOfLog, RestoreFailed, StreamStopped, TopicChanged

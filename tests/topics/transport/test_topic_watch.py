@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from tests.kafka import Broker
 from tests.topics.engine import engine_settings, running
 from tests.topics.events import event, publish
-from tests.topics.test_resetting import make_anew
+from tests.topics.topics_and_groups import make_anew
 from topics.errors import TopicChanged
 from topics.offset_checks import TopicNow
 from topics.transport import topic_watch
