@@ -14,7 +14,7 @@ from topics.consuming import TopicNumber, committed_offsets, everywhere
 from topics.errors import ConfigurationError, TopicMismatch
 from topics.log_end import ask_topics, end_offsets, first_offsets, stable_ends
 from topics.note import Note
-from topics.offset_checks import Log, Strange, TopicNow, strange_offset, strange_topic
+from topics.offset_checks import Log, Strange, TopicNow, refuse, strange_offset, strange_topic
 from topics.settings import Settings
 from topics.table import GROUPS
 
@@ -84,11 +84,11 @@ def check_offsets(
     all_places = {(topic, number) for topic in now for number in range(now[topic].partitions)}
     others = [TopicPartition(*where) for where in sorted(all_places - known)]
     for tp in own + (committed_offsets(consumer, others, limit) if others else []):
-        _refuse(strange_topic(tp.topic, Note.of(tp.metadata) or Note(), now[tp.topic]))
+        refuse(strange_topic(tp.topic, Note.of(tp.metadata) or Note(), now[tp.topic]))
     logs = ask_logs(admin, [TopicPartition(tp.topic, tp.partition) for tp in own], limit)
     for tp in own:
         log = logs[(tp.topic, tp.partition)]
-        _refuse(strange_offset(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else None, log))
+        refuse(strange_offset(tp.topic, tp.partition, tp.offset if tp.offset >= 0 else None, log))
     return now
 
 
@@ -134,8 +134,3 @@ def _partitions(client: Consumer, settings: Settings, name: str) -> list[TopicPa
     if not partitions:
         raise TopicMismatch(f"topic {name} does not exist; `lam topics apply` creates it")
     return partitions
-
-
-def _refuse(strange: Strange | None) -> None:
-    if strange is not None and strange.what.stops:
-        raise strange.error()

@@ -60,6 +60,12 @@ class Strange(NamedTuple):
         return TopicChanged(self.message) if about_topic else OffsetsOutOfLog(self.message)
 
 
+def refuse(strange: Strange | None) -> None:
+    """End a worker on what it must not go on from. Raises OffsetsOutOfLog, TopicChanged."""
+    if strange is not None and strange.what.stops:
+        raise strange.error()
+
+
 def strange_topic(topic: str, note: Note, now: TopicNow) -> Strange | None:
     """What changed about a topic since the note was written; None where nothing that the note tells did."""
     if note.topic_id is not None and note.topic_id != now.topic_id:

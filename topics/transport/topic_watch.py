@@ -16,7 +16,7 @@ from confluent_kafka import KafkaException
 
 from topics.daemon_thread import on_daemon_thread
 from topics.note import Note
-from topics.offset_checks import TopicNow, strange_topic
+from topics.offset_checks import TopicNow, refuse, strange_topic
 
 EVERY_S = 10.0
 
@@ -56,6 +56,4 @@ class TopicWatch:
             return
         for topic in known.keys() & now.keys():
             before = known[topic]
-            strange = strange_topic(topic, Note(partitions=before.partitions, topic_id=before.topic_id), now[topic])
-            if strange is not None:
-                raise strange.error()
+            refuse(strange_topic(topic, Note(partitions=before.partitions, topic_id=before.topic_id), now[topic]))
